@@ -1,0 +1,1 @@
+"""Offline builders: train, analyse, index, publish."""

@@ -1,0 +1,1 @@
+"""Running the model: generation, and texts to analyses."""

@@ -1,0 +1,260 @@
+"""One decoding loop for both kinds of model: greedy, sampling, beam search, streaming.
+
+A *stepper* hides what is decoded: it maps the tokens not seen yet to the next scores and can reorder its
+rows. Finished rows are filled with padding, so nothing ever follows an end token.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from leximind.errors import InputError
+from leximind.inference import processors
+from leximind.model.attention import KVCache
+from leximind.model.lm import CausalLM
+from leximind.model.seq2seq import Memory, Seq2Seq
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """How to decode. Lengths count generated tokens, the end token included.
+
+    Attributes:
+        n_beams: 1 is greedy or sampling; more is beam search (not with `temperature`).
+        temperature: 0 takes the best token, otherwise tokens are drawn.
+        top_k, top_p: 0 and 1 switch them off.
+        repetition_penalty: 1 switches it off.
+        no_repeat_ngram: 0 switches it off.
+        length_penalty: beams are ranked by log-probability / length^penalty.
+        early_stopping: stop a row once it has `n_beams` finished hypotheses.
+        forbidden: tokens never to be written.
+    """
+
+    max_length: int = 64
+    min_length: int = 0
+    n_beams: int = 1
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram: int = 0
+    length_penalty: float = 1.0
+    early_stopping: bool = False
+    forbidden: tuple[int, ...] = ()
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        limits = {
+            "max_length": self.max_length >= 1,
+            "min_length": 0 <= self.min_length <= self.max_length,
+            "n_beams": self.n_beams >= 1,
+            "temperature": self.temperature >= 0 and not (self.temperature > 0 and self.n_beams > 1),
+            "top_k": self.top_k >= 0,
+            "top_p": 0 < self.top_p <= 1,
+            "repetition_penalty": self.repetition_penalty > 0,
+            "no_repeat_ngram": self.no_repeat_ngram >= 0,
+        }
+        for name, holds in limits.items():
+            if not holds:
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}, which is out of range.",
+                    hint="See GenerationConfig; beam search does not go together with a temperature.",
+                )
+
+
+class Stepper(Protocol):
+    """Something that is decoded token by token."""
+
+    eos_id: int
+    pad_id: int
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """Tokens not seen yet (B, T) to scores of the next one (B, V), in fp32."""
+
+    def reorder(self, rows: Tensor) -> None:
+        """Continue with the batch rows `rows` (B',)."""
+
+
+class Seq2SeqStepper:
+    """Decodes a sequence-to-sequence model from its memory."""
+
+    def __init__(self, model: Seq2Seq, memory: Memory, *, cached: bool = True) -> None:
+        self.model, self.memory = model, model.prepare(memory)
+        self.eos_id, self.pad_id = model.config.eos_token_id, model.config.pad_token_id
+        self.cache = KVCache.empty(model.config.decoder.n_layers) if cached else None
+        self.history: Tensor | None = None
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        if self.cache is None:
+            self.history = tokens if self.history is None else torch.cat((self.history, tokens), dim=1)
+            tokens = self.history
+        return self.model.decode(tokens, self.memory, self.cache)[:, -1].float()
+
+    def reorder(self, rows: Tensor) -> None:
+        self.memory = self.memory.select(rows)
+        if self.cache is not None:
+            self.cache.reorder(rows)
+        if self.history is not None:
+            self.history = self.history[rows]
+
+
+class LMStepper:
+    """Continues a prompt with a causal language model; prompts of a batch are padded on the left."""
+
+    def __init__(self, model: CausalLM, attention_mask: Tensor | None = None) -> None:
+        self.model, self.mask = model, attention_mask
+        self.eos_id, self.pad_id = model.config.eos_token_id, model.config.pad_token_id
+        self.cache = KVCache.empty(model.config.stack.n_layers)
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        if self.mask is not None and self.cache.length:
+            self.mask = torch.cat((self.mask, torch.ones_like(tokens)), dim=1)
+        return self.model(tokens, self.mask, self.cache)[:, -1].float()  # type: ignore[no-any-return]
+
+    def reorder(self, rows: Tensor) -> None:
+        self.cache.reorder(rows)
+        if self.mask is not None:
+            self.mask = self.mask[rows]
+
+
+@torch.inference_mode()
+def generate(stepper: Stepper, start: Tensor, config: GenerationConfig | None = None) -> list[list[int]]:
+    """Continue `start` (B, T): the generated ids of each row, up to and without the end token."""
+    config = GenerationConfig() if config is None else config
+    if config.n_beams > 1:
+        return _beam_search(stepper, start, config)
+    columns = list(_step(stepper, start, config))
+    rows = torch.stack(columns, dim=1).tolist() if columns else [[] for _ in start]
+    return [_until(row, stepper.eos_id) for row in rows]
+
+
+@torch.inference_mode()
+def stream(stepper: Stepper, start: Tensor, config: GenerationConfig | None = None) -> Iterator[int]:
+    """Continue one row, `start` (1, T), yielding each token as it is chosen.
+
+    Raises:
+        InputError: more than one row, or beam search, whose tokens are not known until its end.
+    """
+    config = GenerationConfig() if config is None else config
+    if start.size(0) != 1 or config.n_beams > 1:
+        raise InputError(
+            f"Streaming was asked for {start.size(0)} rows and {config.n_beams} beams, but it needs one of each."
+        )
+    for column in _step(stepper, start, config):
+        token = int(column[0])
+        if token == stepper.eos_id:
+            return
+        yield token
+
+
+@torch.inference_mode()
+def _step(stepper: Stepper, start: Tensor, config: GenerationConfig) -> Iterator[Tensor]:
+    """Columns (B,) of chosen tokens; padding after a row's end."""
+    generator = torch.Generator().manual_seed(config.seed) if config.seed is not None else None
+    history, tokens = start, start
+    finished = torch.zeros(start.size(0), dtype=torch.bool)
+    for length in range(config.max_length):
+        scores = _process(stepper(tokens), history, length, stepper.eos_id, config)
+        if config.temperature == 0:
+            chosen = scores.argmax(-1)
+        else:
+            chosen = torch.multinomial(_warp(scores, config).softmax(-1), 1, generator=generator)[:, 0]
+        chosen = chosen.masked_fill(finished, stepper.pad_id)
+        finished = finished | (chosen == stepper.eos_id)
+        yield chosen
+        if finished.all():
+            return
+        tokens = chosen[:, None]
+        history = torch.cat((history, tokens), dim=1)
+
+
+def _process(scores: Tensor, history: Tensor, length: int, eos_id: int, config: GenerationConfig) -> Tensor:
+    if config.repetition_penalty != 1.0:
+        scores = processors.penalise_repetition(scores, history, config.repetition_penalty)
+    if config.no_repeat_ngram:
+        scores = processors.forbid_repeated_ngrams(scores, history, config.no_repeat_ngram)
+    if config.forbidden:
+        scores = processors.forbid(scores, config.forbidden)
+    if length + 1 < config.min_length:
+        scores = processors.forbid(scores, [eos_id])
+    return scores
+
+
+def _warp(scores: Tensor, config: GenerationConfig) -> Tensor:
+    scores = scores / config.temperature
+    if config.top_k:
+        scores = processors.keep_top_k(scores, config.top_k)
+    if config.top_p < 1.0:
+        scores = processors.keep_top_p(scores, config.top_p)
+    return scores
+
+
+def _until(row: Sequence[int], eos_id: int) -> list[int]:
+    return list(row[: row.index(eos_id)]) if eos_id in row else list(row)
+
+
+@dataclass
+class _Hypotheses:
+    """The best finished sequences of one row, with their penalised scores."""
+
+    n_beams: int
+    length_penalty: float
+
+    def __post_init__(self) -> None:
+        self.found: list[tuple[float, list[int]]] = []
+
+    def add(self, log_probability: float, tokens: list[int], length: int) -> None:
+        self.found.append((log_probability / length**self.length_penalty, tokens))
+        self.found.sort(key=lambda entry: entry[0], reverse=True)
+        del self.found[self.n_beams :]
+
+    def is_done(self, best_running: float, length: int, early: bool) -> bool:
+        """Whether no running beam can still get in (at its present length), or enough were found."""
+        if len(self.found) < self.n_beams:
+            return False
+        return early or self.found[-1][0] >= best_running / length**self.length_penalty
+
+
+def _beam_search(stepper: Stepper, start: Tensor, config: GenerationConfig) -> list[list[int]]:
+    """Beam search (Sutskever et al., 2014) over B x n_beams rows; twice n_beams candidates a step."""
+    n_rows, n_beams, prompt = start.size(0), config.n_beams, start.size(1)
+    stepper.reorder(torch.arange(n_rows).repeat_interleave(n_beams))
+    history = start.repeat_interleave(n_beams, dim=0)
+    running = torch.full((n_rows, n_beams), -1e9)
+    running[:, 0] = 0.0  # all beams begin alike: only one may count
+    hypotheses = [_Hypotheses(n_beams, config.length_penalty) for _ in range(n_rows)]
+    done = [False] * n_rows
+    tokens = history
+    for length in range(1, config.max_length + 1):
+        scores = stepper(tokens).log_softmax(-1)
+        scores = _process(scores, history, length - 1, stepper.eos_id, config)
+        n_tokens = scores.size(-1)
+        totals = (running.view(-1, 1) + scores).view(n_rows, n_beams * n_tokens)
+        best, flat = totals.topk(2 * n_beams, dim=1)
+        sources, chosen = flat // n_tokens, flat % n_tokens
+        rows, nexts = torch.zeros(n_rows, n_beams, dtype=torch.long), torch.zeros(n_rows, n_beams, dtype=torch.long)
+        for row in range(n_rows):
+            slot = 0
+            for rank in range(2 * n_beams):
+                token, beam = int(chosen[row, rank]), row * n_beams + int(sources[row, rank])
+                if token == stepper.eos_id:
+                    if rank < n_beams and not done[row]:
+                        hypotheses[row].add(float(best[row, rank]), history[beam, prompt:].tolist(), length)
+                elif slot < n_beams:
+                    running[row, slot], rows[row, slot], nexts[row, slot] = best[row, rank], beam, token
+                    slot += 1
+            done[row] = done[row] or hypotheses[row].is_done(float(best[row, 0]), length, config.early_stopping)
+        stepper.reorder(rows.flatten())
+        tokens = nexts.view(-1, 1)
+        history = torch.cat((history[rows.flatten()], tokens), dim=1)
+        if all(done):
+            break
+    for row in range(n_rows):  # what was cut off by max_length competes as it stands
+        if not done[row]:
+            for beam in range(n_beams):
+                tokens_so_far = history[row * n_beams + beam, prompt:].tolist()
+                hypotheses[row].add(float(running[row, beam]), tokens_so_far, len(tokens_so_far))
+    return [entry.found[0][1] for entry in hypotheses]

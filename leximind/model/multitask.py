@@ -1,0 +1,175 @@
+"""Poolings, heads and the task router: one encoder, many answers."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from leximind.errors import ModelError
+from leximind.model.checkpoint import Checkpointed
+from leximind.model.config import MultiTaskConfig
+from leximind.model.seq2seq import Seq2Seq, initialise
+
+
+def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
+    """States (B, T, D) and mask (B, T) to the mean over what the mask keeps, (B, D)."""
+    weights = mask.to(states.dtype)[..., None]
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
+
+
+class AttentionPooling(nn.Module):
+    """A learned query weighs the tokens (Yang et al., 2016)."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(d_model, 1, bias=False)
+
+    def forward(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """States (B, T, D) and mask (B, T) to the pooled (B, D) and the weights (B, T), which sum to 1."""
+        scores = self.query(states)[..., 0].float().masked_fill(~mask.bool(), torch.finfo(torch.float32).min)
+        weights = scores.softmax(-1)
+        return (weights.to(states.dtype)[:, None] @ states)[:, 0], weights
+
+
+class EmotionHead(nn.Module):
+    """Attention pooling, then a two-layer MLP to independent logits."""
+
+    def __init__(self, d_model: int, d_hidden: int, n_labels: int, dropout: float) -> None:
+        super().__init__()
+        self.pooling = AttentionPooling(d_model)
+        self.hidden = nn.Linear(d_model, d_hidden)
+        self.out = nn.Linear(d_hidden, n_labels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """States (B, T, D) and mask (B, T) to logits (B, L) and pooling weights (B, T)."""
+        pooled, weights = self.pooling(states, mask)
+        hidden = F.gelu(self.hidden(self.dropout(pooled)))
+        return self.out(self.dropout(hidden)), weights
+
+    def contributions(self, states: Tensor, mask: Tensor, label: int) -> Tensor:
+        """What each token adds to one label's logit, to first order, (B, T).
+
+        The pooled vector is a weighted mean, so the logit's change along token t is
+        ``weight_t * <d logit / d pooled, state_t - pooled>``: attention weight times direction.
+        """
+        pooled, weights = self.pooling(states, mask)
+        hidden = self.hidden(pooled)
+        # The derivative of x * Phi(x), the exact GELU.
+        slope = 0.5 * (1 + torch.erf(hidden / math.sqrt(2)))
+        slope = slope + hidden * torch.exp(-hidden.square() / 2) / math.sqrt(2 * math.pi)
+        gradient = (slope * self.out.weight[label]) @ self.hidden.weight
+        offset = states - pooled[:, None]
+        return weights * (offset @ gradient[..., None])[..., 0] * mask
+
+
+class TopicHead(nn.Module):
+    """Mean pooling and one linear layer."""
+
+    def __init__(self, d_model: int, n_labels: int, dropout: float) -> None:
+        super().__init__()
+        self.out = nn.Linear(d_model, n_labels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """States (B, T, D) and mask (B, T) to logits (B, L)."""
+        return self.out(self.dropout(mean_pool(states, mask)))  # type: ignore[no-any-return]
+
+
+class EmbeddingHead(nn.Module):
+    """Mean pooling to unit length (Reimers and Gurevych, 2019); a projection only where widths differ."""
+
+    def __init__(self, d_model: int, d_embedding: int) -> None:
+        super().__init__()
+        if d_embedding != d_model:
+            self.projection = nn.Linear(d_model, d_embedding, bias=False)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """States (B, T, D) and mask (B, T) to unit vectors (B, E)."""
+        pooled = mean_pool(states, mask)
+        if hasattr(self, "projection"):
+            pooled = self.projection(pooled)
+        return F.normalize(pooled.float(), dim=-1)
+
+
+class TokenHead(nn.Module):
+    """A label a token, for tagging tasks."""
+
+    def __init__(self, d_model: int, n_labels: int, dropout: float) -> None:
+        super().__init__()
+        self.out = nn.Linear(d_model, n_labels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """States (B, T, D) to logits (B, T, L)."""
+        return self.out(self.dropout(states))  # type: ignore[no-any-return]
+
+
+class ProjectionHead(nn.Module):
+    """Two layers to a unit vector, for contrastive training (Chen et al., 2020)."""
+
+    def __init__(self, d_model: int, d_out: int) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(d_model, d_model)
+        self.out = nn.Linear(d_model, d_out)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """States (B, T, D) and mask (B, T) to unit vectors (B, d_out)."""
+        return F.normalize(self.out(F.gelu(self.hidden(mean_pool(states, mask)))).float(), dim=-1)
+
+
+class MultiTask(Checkpointed, nn.Module):
+    """A sequence-to-sequence backbone with heads on its encoder."""
+
+    config_type = MultiTaskConfig
+
+    def __init__(self, config: MultiTaskConfig) -> None:
+        super().__init__()
+        self.config = config
+        d_model, dropout = config.backbone.encoder.d_model, config.head_dropout
+        self.backbone = Seq2Seq(config.backbone)
+        self.heads = nn.ModuleDict(
+            {
+                "emotion": EmotionHead(d_model, config.d_emotion, config.n_emotions, dropout),
+                "topic": TopicHead(d_model, config.n_topics, dropout),
+                "embedding": EmbeddingHead(d_model, config.d_embedding),
+            }
+        )
+        if config.n_token_labels:
+            self.heads["token"] = TokenHead(d_model, config.n_token_labels, dropout)
+        if config.d_projection:
+            self.heads["projection"] = ProjectionHead(d_model, config.d_projection)
+        initialise(self.heads)
+
+    def forward(
+        self,
+        task: str,
+        token_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        decoder_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Run one task on token ids (B, S).
+
+        Returns:
+            ``emotion`` (B, 28) and ``topic`` (B, 7) logits, ``embedding`` and ``projection`` unit vectors
+            (B, E), ``token`` logits (B, S, L), ``summarization`` scores (B, T, V).
+
+        Raises:
+            ModelError: the model has no such task, or decoder inputs are missing.
+        """
+        if task == "summarization":
+            if decoder_ids is None:
+                raise ModelError(
+                    "Summarization was asked for without decoder_ids, its decoder inputs (B, T)."
+                )
+            return self.backbone(token_ids, decoder_ids, attention_mask)  # type: ignore[no-any-return]
+        if task not in self.heads:
+            tasks = ", ".join([*self.heads, "summarization"])
+            raise ModelError(f"No task is called {task!r}; this model has {tasks}.")
+        memory = self.backbone.encode(token_ids, attention_mask)
+        head = self.heads[task]
+        if task == "token":
+            return head(memory.states)  # type: ignore[no-any-return]
+        answer = head(memory.states, memory.mask)
+        return answer[0] if task == "emotion" else answer  # type: ignore[no-any-return]

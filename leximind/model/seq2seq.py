@@ -1,0 +1,119 @@
+"""The encoder-decoder: one embedding, two stacks, an LM head, and a copy head where wanted."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from leximind.model.attention import KVCache, padding_mask
+from leximind.model.config import Seq2SeqConfig
+from leximind.model.stack import Stack
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the decoder reads: encoder states (B, S, D), their mask (B, S) and token ids (B, S).
+
+    `copy_keys` (B, S, D) are computed once a source by the copy head.
+    """
+
+    states: Tensor
+    mask: Tensor
+    token_ids: Tensor
+    copy_keys: Tensor | None = None
+
+    def select(self, rows: Tensor) -> "Memory":
+        """The batch rows `rows` (B',), in that order."""
+        keys = None if self.copy_keys is None else self.copy_keys[rows]
+        return replace(
+            self,
+            states=self.states[rows],
+            mask=self.mask[rows],
+            token_ids=self.token_ids[rows],
+            copy_keys=keys,
+        )
+
+
+class CopyHead(nn.Module):
+    """Pointer-generator mixture (See et al., 2017): generate from the vocabulary or copy a source token."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(d_model, d_model, bias=False)
+        self.key = nn.Linear(d_model, d_model, bias=False)
+        self.gate = nn.Linear(2 * d_model, 1)
+        self.scale = d_model**-0.5
+
+    def forward(self, hidden: Tensor, logits: Tensor, memory: Memory) -> Tensor:
+        """Hidden states (B, T, D) and logits (B, T, V) to log-probabilities (B, T, V), in fp32."""
+        keys = self.key(memory.states) if memory.copy_keys is None else memory.copy_keys
+        scores = (self.query(hidden) @ keys.transpose(1, 2) * self.scale).float()
+        attention = (scores + padding_mask(memory.mask, torch.float32)[:, 0]).softmax(-1)
+        context = attention.to(memory.states.dtype) @ memory.states
+        generate = torch.sigmoid(self.gate(torch.cat((hidden, context), dim=-1)).float())
+        source = memory.token_ids[:, None, :].expand_as(attention)
+        mixed = generate * logits.float().softmax(-1)
+        mixed = mixed.scatter_add(-1, source, (1 - generate) * attention)
+        return mixed.clamp(min=1e-9).log()
+
+
+class Seq2Seq(nn.Module):
+    """T5-style or BERT-to-BERT-style sequence to sequence model."""
+
+    def __init__(self, config: Seq2SeqConfig) -> None:
+        super().__init__()
+        self.config = config
+        d_model = config.encoder.d_model
+        self.embedding = nn.Embedding(config.vocab_size, d_model)
+        self.encoder, self.decoder = Stack(config.encoder), Stack(config.decoder)
+        if not config.tie_lm_head:
+            self.lm_head = nn.Linear(d_model, config.vocab_size, bias=False)
+        if config.lm_head_bias:
+            self.lm_bias = nn.Parameter(torch.zeros(config.vocab_size))
+        if config.copy_head:
+            self.copy_head = CopyHead(d_model)
+        initialise(self)
+
+    def encode(self, token_ids: Tensor, attention_mask: Tensor | None = None) -> Memory:
+        """Token ids (B, S) to what the decoder reads."""
+        if attention_mask is None:
+            attention_mask = torch.ones_like(token_ids)
+        states = self.encoder(self.embedding(token_ids), attention_mask)
+        return Memory(states, attention_mask, token_ids)
+
+    def prepare(self, memory: Memory) -> Memory:
+        """Compute once what every decoding step needs from the memory."""
+        if not self.config.copy_head:
+            return memory
+        return replace(memory, copy_keys=self.copy_head.key(memory.states))
+
+    def decode(self, decoder_ids: Tensor, memory: Memory, cache: KVCache | None = None) -> Tensor:
+        """Decoder inputs (B, T) to next-token scores (B, T, V): logits, or log-probabilities with a copy head.
+
+        With a cache, `decoder_ids` holds only the positions not seen yet.
+        """
+        hidden = self.decoder(
+            self.embedding(decoder_ids), memory=memory.states, memory_mask=memory.mask, cache=cache
+        )
+        if self.config.tie_lm_head:
+            logits = hidden @ self.embedding.weight.T.to(hidden.dtype)
+        else:
+            logits = self.lm_head(hidden)
+        if self.config.lm_head_bias:
+            logits = logits + self.lm_bias
+        return self.copy_head(hidden, logits, memory) if self.config.copy_head else logits
+
+    def forward(
+        self, token_ids: Tensor, decoder_ids: Tensor, attention_mask: Tensor | None = None
+    ) -> Tensor:  # fmt: skip
+        """Teacher forcing: token ids (B, S) and decoder inputs (B, T) to scores (B, T, V)."""
+        return self.decode(decoder_ids, self.encode(token_ids, attention_mask))
+
+
+def initialise(module: nn.Module) -> None:
+    """Normal(0, 0.02) weights, zero biases; norms keep their ones."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.normal_(part.weight, std=0.02)
+            if isinstance(part, nn.Linear) and part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -1,0 +1,61 @@
+"""The only reader of the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from leximind.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSETS = ROOT / "assets"
+MODEL_DIR = ASSETS / "model"
+SHELF_DIR = ASSETS / "shelf"
+DISCOVERY_DIR = ASSETS / "discovery"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the app finds its data and model, and where it listens.
+
+    Attributes:
+        dataset: a folder or a Hub dataset id; empty means the embedded one.
+        model: a folder or a Hub model id; empty means the embedded one.
+        host: address to listen on.
+        port: port to listen on.
+        threads: torch threads for one request; 0 leaves torch's own choice.
+    """
+
+    dataset: str = ""
+    model: str = ""
+    host: str = "127.0.0.1"
+    port: int = 7860
+    threads: int = 0
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
+        """Read LEXIMIND_DATASET, LEXIMIND_MODEL, LEXIMIND_THREADS, GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
+
+        Raises:
+            InputError: a number is not a number, or out of range.
+        """
+        env = os.environ if env is None else env
+        return cls(
+            dataset=env.get("LEXIMIND_DATASET", "").strip(),
+            model=env.get("LEXIMIND_MODEL", "").strip(),
+            host=env.get("GRADIO_SERVER_NAME", cls.host).strip() or cls.host,
+            port=_integer(env, "GRADIO_SERVER_PORT", cls.port, 1, 65535),
+            threads=_integer(env, "LEXIMIND_THREADS", cls.threads, 0, 1024),
+        )
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    given = env.get(name, "").strip()
+    if not given:
+        return default
+    if not given.isdecimal() or not low <= int(given) <= high:
+        raise InputError(
+            f"{name} is {given!r}, but a whole number from {low} to {high} was expected.",
+            hint=f"Unset it for the default, {default}.",
+        )
+    return int(given)

@@ -1,0 +1,1 @@
+"""Text in: sentences, cleaning, language, and documents to plain text."""

@@ -1,0 +1,1 @@
+"""Training: examples, batches, sampling, losses, optimiser, loop. Never imported by the serving path."""

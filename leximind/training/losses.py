@@ -1,0 +1,46 @@
+"""The loss of a batch, a task each."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from leximind.model.multitask import MultiTask, mean_pool
+from leximind.model.seq2seq import Seq2Seq
+from leximind.training.batches import IGNORE, Batch
+
+
+def task_loss(
+    model: MultiTask, task: str, batch: Batch, label_smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Loss () of a batch and the encoder states (B, S, D) it was computed from.
+
+    emotion: binary cross-entropy, summed over labels. topic: cross-entropy. summarization: negative
+    log-likelihood a token; the encoder is only read when it is frozen.
+    """
+    frozen = not any(weight.requires_grad for weight in model.backbone.encoder.parameters())
+    with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+        memory = model.backbone.encode(batch.token_ids, batch.mask)
+    if task == "emotion":
+        logits, _ = model.heads["emotion"](memory.states, batch.mask)
+        loss = (
+            F.binary_cross_entropy_with_logits(logits.float(), batch.targets, reduction="none").sum(1).mean()
+        )
+    elif task == "topic":
+        logits = model.heads["topic"](memory.states, batch.mask)
+        loss = F.cross_entropy(logits.float(), batch.targets, label_smoothing=label_smoothing)
+    elif task == "summarization":
+        assert batch.decoder_ids is not None
+        scores = model.backbone.decode(batch.decoder_ids, memory)
+        loss = F.nll_loss(
+            scores.float().log_softmax(-1).flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE
+        )
+    else:
+        raise ValueError(f"No loss for task {task!r}.")
+    return loss, memory.states
+
+
+def distillation_loss(states: Tensor, batch: Batch, teacher: Seq2Seq) -> Tensor:
+    """1 - cosine between the pooled student states and the teacher's on the same texts, averaged; ()."""
+    with torch.no_grad():
+        target = mean_pool(teacher.encode(batch.token_ids, batch.mask).states.float(), batch.mask)
+    return (1 - F.cosine_similarity(mean_pool(states.float(), batch.mask), target)).mean()
