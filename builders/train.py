@@ -5,8 +5,6 @@ came with (distilled from a frozen copy of itself); then the decoder learns to s
 reads. Killed at any moment, the same command goes on from the last checkpoint.
 """
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +24,11 @@ from leximind.text.tokenizer import Tokenizer
 from leximind.training import examples
 from leximind.training.batches import BatchPlan, collate
 from leximind.training.examples import Example
-from leximind.training.loop import LoopConfig, Trainer
+from leximind.training.loop import CHECKPOINT, LoopConfig, Trainer, load_weights
 from leximind.training.losses import task_loss
 from leximind.training.sampling import task_probabilities
+
+STAGES = ("encoder", "decoder")
 
 
 def minilm_folder() -> Path:
@@ -105,7 +105,7 @@ def train_encoder(config: DictConfig, model: MultiTask, teacher: Seq2Seq, tokeni
 
 def train_decoder(config: DictConfig, model: MultiTask, tokenizer: Tokenizer) -> None:
     data, options = Path(config.data), config.decoder
-    pairs = examples.summary_pairs(data, options.n_titles, options.n_keys, config.seed)
+    pairs = cached_pairs(config)
     rows = examples.summary_examples(pairs, tokenizer, options.max_tokens, options.max_target)
     # The small sets of real summaries are seen several times.
     rows += [row for row in rows if row.start == examples.SUMMARY_STARTS["tldr"]] * 3
@@ -133,27 +133,50 @@ def train_decoder(config: DictConfig, model: MultiTask, tokenizer: Tokenizer) ->
     Trainer(model, plans, {"summarization": 1.0}, loop, folder, evaluate=evaluate).train()
 
 
+def cached_pairs(config: DictConfig) -> list[tuple[str, str, str]]:
+    """The decoder's training pairs; choosing key sentences takes minutes, so they are kept with the run."""
+    path = Path(config.output) / "pairs.parquet"
+    if not path.exists():
+        options = config.decoder
+        pairs = examples.summary_pairs(Path(config.data), options.n_titles, options.n_keys, config.seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        pd.DataFrame(pairs, columns=["source", "summary", "kind"]).to_parquet(partial)
+        partial.replace(path)
+    frame = pd.read_parquet(path)
+    return list(frame.itertuples(index=False, name=None))
+
+
 def loop_config(options: DictConfig, seed: int) -> LoopConfig:
-    plain: dict[str, Any] = OmegaConf.to_container(options, resolve=True)  # type: ignore[assignment]
+    plain: dict[str, Any] = OmegaConf.to_container(options, resolve=True)
     known = {name: plain[name] for name in LoopConfig.__dataclass_fields__ if name in plain}
     return LoopConfig(**known, seed=seed)
 
 
-@hydra.main(version_base=None, config_path="configs", config_name="train")
+@hydra.main(version_base=None, config_path="configs", config_name="train")  # type: ignore[untyped-decorator]
 def main(config: DictConfig) -> None:
     torch.set_num_threads(config.threads)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     tokenizer = Tokenizer.from_pretrained(minilm_folder())
     model, teacher = warm_start(config.model, config.seed)
+    if config.start is not None:
+        load_weights(model, Path(config.start))
     if "encoder" in config.stages:
         train_encoder(config, model, teacher, tokenizer)
+    restore(model, Path(config.output))
     if "decoder" in config.stages:
         train_decoder(config, model, tokenizer)
     if "export" in config.stages:
         from builders.export import export
 
-        report = export(model, tokenizer, Path(config.data), Path(config.export_to))
-        print(json.dumps(report, indent=2))
+        export(model, tokenizer, Path(config.data), Path(config.export_to))
+
+
+def restore(model: MultiTask, output: Path) -> None:
+    """The weights of the last stage that left a checkpoint."""
+    found = [path for stage in STAGES if (path := output / stage / CHECKPOINT).exists()]
+    if not found:
+        raise SystemExit(f"{output} holds no checkpoint yet: run the encoder stage first.")
+    load_weights(model, found[-1])
 
 
 if __name__ == "__main__":

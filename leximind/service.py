@@ -1,95 +1,34 @@
 """The seam: everything the UI, the REST endpoints and the command line can do goes through here."""
 
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leximind.errors import InputError, LexiMindError, ModelError
+from leximind.errors import InputError, ModelError
 from leximind.inference.analysis import Analysis
-from leximind.labels import EMOTIONS, KINDS, TOPICS
+from leximind.inference.lazy import AnalyzerLike, LazyAnalyzer
+from leximind.labels import D_EMBEDDING
+from leximind.library.answers import Facets, Hit, Page, check_count, compare, count_facets, paginate
 from leximind.library.filters import Filters
-from leximind.library.insights import Insights, describe
-from leximind.library.search import Match, Mode, Search, find_closest
+from leximind.library.insights import Insights, describe, read_metrics
+from leximind.library.search import Match, Mode, Search, Sort, explain, find_closest, is_doubtful, order_rows
 from leximind.library.store import Library, load_library
 from leximind.library.work import Work
 from leximind.settings import MODEL_DIR, Settings
 
-Sort = Literal["relevance", "title", "newest", "oldest"]
+__all__ = ["AnalyzerLike", "Facets", "Filters", "Hit", "Insights", "Mode", "Page", "Service", "Sort", "Work"]
 
 EVERYTHING: Final = Filters()
 MAX_QUERY: Final = 1000
-MAX_TEXT: Final = 2_000_000
-MAX_PAGE_SIZE: Final = 100
-N_SHARED: Final = 3
-
-
-class AnalyzerLike(Protocol):
-    """What the service needs of a model."""
-
-    @property
-    def name(self) -> str: ...
-
-    def analyze(self, texts: Sequence[str]) -> list[Analysis]: ...
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """(N, 384) float32, unit length."""
-        ...
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A work that was found.
-
-    Attributes:
-        score: for ordering inside one answer; not comparable between answers.
-        snippet: escaped HTML with ``<mark>`` around the words found and no other tag; "" when none.
-        reasons: why it is here, short English phrases, strongest first.
-    """
-
-    work: Work
-    score: float
-    snippet: str = ""
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Facets:
-    """How many works each choice would give; labels without works are left out.
-
-    A kind, topic or year is counted as if its own group were not filtered yet. Emotions add up (a work must
-    feel all of them), so an emotion is counted among the works that already pass.
-    """
-
-    kinds: dict[str, int]
-    topics: dict[str, int]
-    emotions: dict[str, int]
-    years: tuple[int, int] | None
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page of an answer. ``page`` counts from 1 and is at most ``n_pages``, which is at least 1.
-
-    Attributes:
-        total: works in the whole answer.
-        sentence: what was asked for, in English.
-        note: what a reader should know about this answer, "" when nothing.
-    """
-
-    hits: tuple[Hit, ...]
-    total: int
-    page: int
-    n_pages: int
-    facets: Facets
-    sentence: str
-    note: str
+MAX_TEXT: Final = 5_000_000
+MAX_SIMILAR: Final = 50
+# A visitor does not wait for a whole novel: so many passages, evenly spread, are read in a few seconds.
+MAX_PASSAGES: Final = 48
 
 
 class Service:
@@ -105,10 +44,8 @@ class Service:
     ) -> None:
         self.library = library
         self.note = note
-        self._load = load_analyzer
+        self._model = LazyAnalyzer(load_analyzer)
         self._metrics = dict(metrics or {})
-        self._lock = threading.Lock()
-        self._analyzer: AnalyzerLike | ModelError | None = None
         self._embed = lru_cache(maxsize=256)(self._embed_query)
 
     @classmethod
@@ -122,33 +59,37 @@ class Service:
         source = settings.model or str(MODEL_DIR)
 
         def load() -> AnalyzerLike:
+            import torch
+
             from leximind.inference.analyzer import LexiMind
 
+            if settings.threads:
+                torch.set_num_threads(settings.threads)
             model = LexiMind.from_pretrained(source)
             return model.with_reference(library.emotion_mean, library.emotion_std)
 
-        return cls(library, load_analyzer=load, note=note, metrics=_read_metrics(Path(source)))
+        return cls(library, load_analyzer=load, note=note, metrics=read_metrics(Path(source)))
 
     def warm_up(self) -> None:
         """Load the model in the background; a second call does nothing new."""
-        threading.Thread(target=self._try_analyzer, name="warm-up", daemon=True).start()
+        threading.Thread(target=self._embed, args=("warm up",), name="warm-up", daemon=True).start()
 
     def browse(
         self, filters: Filters = EVERYTHING, *, sort: Sort = "relevance", page: int = 1, page_size: int = 24
     ) -> Page:
-        """The works that pass. By relevance: those that feel the chosen emotions most come first, and
-        without such a choice the order of the library.
+        """The works that pass. By relevance, those that feel the chosen emotions most come first; without
+        such a choice it is the order of the library.
 
         Raises:
-            InputError: the sort or the page size is not one that exists.
+            InputError: the sort, page or page size is not one that exists.
         """
-        rows = np.flatnonzero(filters.mask(self.library))
-        scores = self._browse_scores(filters)
-        matches = [Match(int(row), float(scores[row]), False, None) for row in self._sort(rows, scores, sort)]
-        shown, page, n_pages = _cut(matches, page, page_size)
-        hits = tuple(Hit(self.library.works[match.row], match.score) for match in shown)
-        facets = self._count(filters, lambda mask: np.flatnonzero(mask))
-        return Page(hits, len(matches), page, n_pages, facets, filters.sentence(), "")
+        _expect("sort", sort, get_args(Sort))
+        order, scores = order_rows(self.library, filters.emotions, sort)
+        rows = order[filters.mask(self.library)[order]]
+        shown, page, n_pages = paginate(rows.tolist(), page, page_size)
+        hits = tuple(Hit(self.library.works[row], float(scores[row])) for row in shown)
+        facets = count_facets(self.library, filters, np.flatnonzero)
+        return Page(hits, len(rows), page, n_pages, facets, filters.sentence(), "")
 
     def search(
         self,
@@ -161,32 +102,129 @@ class Service:
     ) -> Page:
         """The works that match a query, best first; an empty query browses.
 
-        Without a model that fits the library, the words alone are searched and the page's note says so.
+        Without a model that fits the library, only the words are searched and the page's note says so.
 
         Raises:
-            InputError: the query is too long, or the mode or the page size is not one that exists.
+            InputError: the query is too long, or the mode, page or page size is not one that exists.
         """
-        query = _clean(query)
+        query = " ".join(_clean(query).split())
         if not query:
             return self.browse(filters, page=page, page_size=page_size)
         if len(query) > MAX_QUERY:
             raise InputError(
                 f"The query has {len(query):,} characters, but at most {MAX_QUERY:,} were expected.",
-                hint="Analyze a longer text as a whole and see the works closest to it.",
+                hint="Analyze a longer text as a whole to see the works closest to it.",
             )
-        _expect("mode", mode, ("hybrid", "keyword", "meaning"))
+        _expect("mode", mode, get_args(Mode))
         vector, note = (None, "") if mode == "keyword" else self._embed(query)
         search = Search(self.library, query, vector, mode if vector is not None else "keyword")
         matches = search.run(filters.mask(self.library))
-        shown, page, n_pages = _cut(matches, page, page_size)
-        works = [self.library.works[match.row] for match in shown]
-        snippets = self.library.keyword.snippets(query, works)
-        hits = tuple(
-            Hit(work, match.score, snippet, _explain(match))
-            for work, match, snippet in zip(works, shown, snippets, strict=True)
+        shown, page, n_pages = paginate(matches, page, page_size)
+        facets = count_facets(
+            self.library, filters, lambda mask: np.array([match.row for match in search.run(mask)], np.intp)
         )
-        facets = self._count(filters, lambda mask: np.array([match.row for match in search.run(mask)], np.intp))
-        if not matches and not note:
-            note = "Nothing close."
-        sentence = f"{filters.sentence()} matching “{query}”"
-        return Page(hits, len(matches), page, n_pages, facets, sentence, note)
+        sentence = f"{'works' if filters.is_empty else filters.sentence()} matching “{query}”"
+        if not note and is_doubtful(matches):
+            note = (
+                "Nothing is really close; these are the nearest in meaning." if matches else "Nothing close."
+            )
+        return Page(self._present(query, shown), len(matches), page, n_pages, facets, sentence, note)
+
+    def get(self, work_id: str) -> Work:
+        """One work.
+
+        Raises:
+            NotFoundError: the library has no work with this id.
+        """
+        return self.library.works[self.library.row(work_id)]
+
+    def similar(self, work_id: str, limit: int = 6) -> tuple[Hit, ...]:
+        """The works closest in meaning to a work of the library, without the work itself.
+
+        Raises:
+            NotFoundError: the library has no work with this id.
+            InputError: the limit is out of range.
+        """
+        row = self.library.row(work_id)
+        others = np.arange(len(self.library)) != row
+        return self._closest(self.library.embeddings[row], limit, others, self.library.works[row])
+
+    def similar_to(self, embedding: NDArray[np.float32], limit: int = 6) -> tuple[Hit, ...]:
+        """The works closest in meaning to a (384,) unit-length embedding; none when the model at hand is
+        not the one that analysed the library, since their embeddings cannot be compared.
+
+        Raises:
+            InputError: the embedding has another shape or is not finite, or the limit is out of range.
+        """
+        vector = np.asarray(embedding, np.float32)
+        if vector.shape != (D_EMBEDDING,) or not np.isfinite(vector).all():
+            raise InputError(f"An embedding of {D_EMBEDDING} numbers was expected, not {vector.shape}.")
+        if self._model.name not in ("", self.library.model):
+            return ()
+        return self._closest(vector, limit, None, None)
+
+    def analyze(self, text: str) -> Analysis:
+        """What the model has to say about a text.
+
+        Raises:
+            InputError: the text is empty or longer than a long novel.
+            ModelError: there is no model, or it cannot be loaded.
+        """
+        text = _clean(text)
+        if not text.strip():
+            raise InputError("There is no text to analyze.", hint="Give a few sentences of English prose.")
+        if len(text) > MAX_TEXT:
+            raise InputError(
+                f"The text has {len(text):,} characters, but at most {MAX_TEXT:,} were expected.",
+                hint="Analyze it chapter by chapter.",
+            )
+        (analysis,) = self._model.get().analyze([text], max_passages=MAX_PASSAGES)
+        return analysis
+
+    def insights(self) -> Insights:
+        """What the whole library looks like, and how well its model was measured to work."""
+        return describe(self.library, self._metrics)
+
+    def _embed_query(self, query: str) -> tuple[NDArray[np.float32] | None, str]:
+        """The query's (384,) embedding, or None and the reason as a note."""
+        try:
+            analyzer = self._model.get()
+        except ModelError:
+            return None, "Only the words were searched, because the model is not available."
+        if analyzer.name != self.library.model:
+            return None, (
+                f"Only the words were searched: the works were analysed by {self.library.model}, "
+                f"but the model at hand is {analyzer.name}."
+            )
+        return analyzer.embed([query])[0], ""
+
+    def _present(self, query: str, matches: Sequence[Match]) -> tuple[Hit, ...]:
+        works = [self.library.works[match.row] for match in matches]
+        snippets = self.library.keyword.snippets(query, works)
+        return tuple(
+            Hit(work, match.score, snippet, explain(match))
+            for work, match, snippet in zip(works, matches, snippets, strict=True)
+        )
+
+    def _closest(
+        self, embedding: NDArray[np.float32], limit: int, mask: NDArray[np.bool_] | None, work: Work | None
+    ) -> tuple[Hit, ...]:
+        check_count("limit", limit, MAX_SIMILAR)
+        hits = []
+        for row, cosine in find_closest(self.library, embedding, limit, mask):
+            other = self.library.works[row]
+            shared = compare(work, other) if work else ()
+            hits.append(Hit(other, cosine, reasons=(*shared, f"closeness {cosine:.2f}")))
+        return tuple(hits)
+
+
+def _clean(text: str) -> str:
+    """Without what no Unicode text can hold: lone surrogates, which no index or tokenizer takes."""
+    if not isinstance(text, str):
+        raise InputError(f"A text was expected, not {type(text).__name__}.")
+    return text.encode("utf-8", errors="ignore").decode("utf-8")
+
+
+def _expect(what: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise InputError(f"The {what} is {given!r}, but one of {', '.join(known)} was expected.")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from leximind.errors import InputError
@@ -47,6 +48,23 @@ class Settings:
             port=_integer(env, "GRADIO_SERVER_PORT", cls.port, 1, 65535),
             threads=_integer(env, "LEXIMIND_THREADS", cls.threads, 0, 1024),
         )
+
+
+def build_day(env: Mapping[str, str] | None = None) -> str:
+    """The ISO date of SOURCE_DATE_EPOCH (https://reproducible-builds.org/specs/source-date-epoch/), or today.
+
+    Raises:
+        InputError: the variable is not a number of seconds.
+    """
+    given = (os.environ if env is None else env).get("SOURCE_DATE_EPOCH", "").strip()
+    if not given:
+        return datetime.now(UTC).date().isoformat()
+    try:
+        return datetime.fromtimestamp(int(given), UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError) as error:
+        raise InputError(
+            f"SOURCE_DATE_EPOCH is {given!r}, but seconds since 1970 were expected.", hint="Or give --date."
+        ) from error
 
 
 def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

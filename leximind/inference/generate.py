@@ -13,6 +13,7 @@ from torch import Tensor
 
 from leximind.errors import InputError
 from leximind.inference import processors
+from leximind.inference.beams import Hypotheses
 from leximind.model.attention import KVCache
 from leximind.model.lm import CausalLM
 from leximind.model.seq2seq import Memory, Seq2Seq
@@ -70,6 +71,7 @@ class Stepper(Protocol):
 
     eos_id: int
     pad_id: int
+    mask: Tensor | None  # (B, T) of ones and zeros over the tokens seen, None when all of them count
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Tokens not seen yet (B, T) to scores of the next one (B, V), in fp32."""
@@ -83,9 +85,11 @@ class Seq2SeqStepper:
 
     def __init__(self, model: Seq2Seq, memory: Memory, *, cached: bool = True) -> None:
         self.model, self.memory = model, model.prepare(memory)
+        self.mask: Tensor | None = None
         self.eos_id, self.pad_id = model.config.eos_token_id, model.config.pad_token_id
         self.cache = KVCache.empty(model.config.decoder.n_layers) if cached else None
         self.history: Tensor | None = None
+        self.sources = torch.arange(memory.states.size(0))
 
     def __call__(self, tokens: Tensor) -> Tensor:
         if self.cache is None:
@@ -94,9 +98,12 @@ class Seq2SeqStepper:
         return self.model.decode(tokens, self.memory, self.cache)[:, -1].float()
 
     def reorder(self, rows: Tensor) -> None:
-        self.memory = self.memory.select(rows)
+        # Beams change places among those of one source: what was read of the source can stay where it is.
+        moved = not torch.equal(self.sources[rows], self.sources)
+        if moved:
+            self.memory, self.sources = self.memory.select(rows), self.sources[rows]
         if self.cache is not None:
-            self.cache.reorder(rows)
+            self.cache.reorder(rows, memory=moved)
         if self.history is not None:
             self.history = self.history[rows]
 
@@ -141,7 +148,7 @@ def stream(stepper: Stepper, start: Tensor, config: GenerationConfig | None = No
     config = GenerationConfig() if config is None else config
     if start.size(0) != 1 or config.n_beams > 1:
         raise InputError(
-            f"Streaming was asked for {start.size(0)} rows and {config.n_beams} beams, but it needs one of each."
+            f"Streaming was asked for {start.size(0)} rows and {config.n_beams} beams; it takes one of each."
         )
     for column in _step(stepper, start, config):
         token = int(column[0])
@@ -157,7 +164,7 @@ def _step(stepper: Stepper, start: Tensor, config: GenerationConfig) -> Iterator
     history, tokens = start, start
     finished = torch.zeros(start.size(0), dtype=torch.bool)
     for length in range(config.max_length):
-        scores = _process(stepper(tokens), history, length, stepper.eos_id, config)
+        scores = _process(stepper(tokens), history, length, stepper, config)
         if config.temperature == 0:
             chosen = scores.argmax(-1)
         else:
@@ -171,15 +178,17 @@ def _step(stepper: Stepper, start: Tensor, config: GenerationConfig) -> Iterator
         history = torch.cat((history, tokens), dim=1)
 
 
-def _process(scores: Tensor, history: Tensor, length: int, eos_id: int, config: GenerationConfig) -> Tensor:
+def _process(
+    scores: Tensor, history: Tensor, length: int, stepper: Stepper, config: GenerationConfig
+) -> Tensor:  # fmt: skip
     if config.repetition_penalty != 1.0:
-        scores = processors.penalise_repetition(scores, history, config.repetition_penalty)
+        scores = processors.penalise_repetition(scores, history, config.repetition_penalty, stepper.mask)
     if config.no_repeat_ngram:
         scores = processors.forbid_repeated_ngrams(scores, history, config.no_repeat_ngram)
     if config.forbidden:
         scores = processors.forbid(scores, config.forbidden)
     if length + 1 < config.min_length:
-        scores = processors.forbid(scores, [eos_id])
+        scores = processors.forbid(scores, [stepper.eos_id])
     return scores
 
 
@@ -196,65 +205,39 @@ def _until(row: Sequence[int], eos_id: int) -> list[int]:
     return list(row[: row.index(eos_id)]) if eos_id in row else list(row)
 
 
-@dataclass
-class _Hypotheses:
-    """The best finished sequences of one row, with their penalised scores."""
-
-    n_beams: int
-    length_penalty: float
-
-    def __post_init__(self) -> None:
-        self.found: list[tuple[float, list[int]]] = []
-
-    def add(self, log_probability: float, tokens: list[int], length: int) -> None:
-        self.found.append((log_probability / length**self.length_penalty, tokens))
-        self.found.sort(key=lambda entry: entry[0], reverse=True)
-        del self.found[self.n_beams :]
-
-    def is_done(self, best_running: float, length: int, early: bool) -> bool:
-        """Whether no running beam can still get in (at its present length), or enough were found."""
-        if len(self.found) < self.n_beams:
-            return False
-        return early or self.found[-1][0] >= best_running / length**self.length_penalty
-
-
 def _beam_search(stepper: Stepper, start: Tensor, config: GenerationConfig) -> list[list[int]]:
     """Beam search (Sutskever et al., 2014) over B x n_beams rows; twice n_beams candidates a step."""
     n_rows, n_beams, prompt = start.size(0), config.n_beams, start.size(1)
     stepper.reorder(torch.arange(n_rows).repeat_interleave(n_beams))
-    history = start.repeat_interleave(n_beams, dim=0)
+    history = tokens = start.repeat_interleave(n_beams, dim=0)
     running = torch.full((n_rows, n_beams), -1e9)
     running[:, 0] = 0.0  # all beams begin alike: only one may count
-    hypotheses = [_Hypotheses(n_beams, config.length_penalty) for _ in range(n_rows)]
-    done = [False] * n_rows
-    tokens = history
+    hypotheses = [Hypotheses(n_beams, config.length_penalty, config.early_stopping) for _ in range(n_rows)]
     for length in range(1, config.max_length + 1):
         scores = stepper(tokens).log_softmax(-1)
-        scores = _process(scores, history, length - 1, stepper.eos_id, config)
+        scores = _process(scores, history, length - 1, stepper, config)
         n_tokens = scores.size(-1)
         totals = (running.view(-1, 1) + scores).view(n_rows, n_beams * n_tokens)
         best, flat = totals.topk(2 * n_beams, dim=1)
-        sources, chosen = flat // n_tokens, flat % n_tokens
-        rows, nexts = torch.zeros(n_rows, n_beams, dtype=torch.long), torch.zeros(n_rows, n_beams, dtype=torch.long)
-        for row in range(n_rows):
-            slot = 0
-            for rank in range(2 * n_beams):
-                token, beam = int(chosen[row, rank]), row * n_beams + int(sources[row, rank])
-                if token == stepper.eos_id:
-                    if rank < n_beams and not done[row]:
-                        hypotheses[row].add(float(best[row, rank]), history[beam, prompt:].tolist(), length)
-                elif slot < n_beams:
-                    running[row, slot], rows[row, slot], nexts[row, slot] = best[row, rank], beam, token
-                    slot += 1
-            done[row] = done[row] or hypotheses[row].is_done(float(best[row, 0]), length, config.early_stopping)
-        stepper.reorder(rows.flatten())
-        tokens = nexts.view(-1, 1)
-        history = torch.cat((history[rows.flatten()], tokens), dim=1)
-        if all(done):
+        beams = flat // n_tokens + torch.arange(n_rows)[:, None] * n_beams
+        chosen = flat % n_tokens
+        finished = chosen == stepper.eos_id
+        for row, found in enumerate(hypotheses):
+            for rank in range(n_beams):  # the other candidates only stand in for the finished ones
+                ends = bool(finished[row, rank])
+                if ends or length == config.max_length:
+                    written = history[beams[row, rank], prompt:].tolist()
+                    written += [] if ends else [int(chosen[row, rank])]
+                    found.add(float(best[row, rank]), written, length)
+        # At most one candidate a beam is an end token, so n_beams others are left; a stable sort keeps ranks.
+        places = finished.int().argsort(dim=1, stable=True)[:, :n_beams]
+        running = best.gather(1, places)
+        rows = beams.gather(1, places).flatten()
+        tokens = chosen.gather(1, places).view(-1, 1)
+        for row, found in enumerate(hypotheses):
+            found.close(float(running[row, 0]), length)
+        if all(found.done for found in hypotheses):
             break
-    for row in range(n_rows):  # what was cut off by max_length competes as it stands
-        if not done[row]:
-            for beam in range(n_beams):
-                tokens_so_far = history[row * n_beams + beam, prompt:].tolist()
-                hypotheses[row].add(float(running[row, beam]), tokens_so_far, len(tokens_so_far))
+        stepper.reorder(rows)
+        history = torch.cat((history[rows], tokens), dim=1)
     return [entry.found[0][1] for entry in hypotheses]

@@ -8,15 +8,20 @@ from torch import Tensor
 FORBIDDEN = float("-inf")
 
 
-def penalise_repetition(scores: Tensor, history: Tensor, penalty: float) -> Tensor:
-    """Divide positive and multiply negative scores of tokens already in `history` (B, T) (Keskar et al., 2019)."""
-    seen = scores.gather(1, history)
-    seen = torch.where(seen < 0, seen * penalty, seen / penalty)
-    return scores.scatter(1, history, seen)
+def penalise_repetition(
+    scores: Tensor, history: Tensor, penalty: float, mask: Tensor | None = None
+) -> Tensor:  # fmt: skip
+    """Divide positive and multiply negative scores of tokens in `history` (B, T) (Keskar et al., 2019).
+
+    `mask` (B, T) is 0 where the history is only padding: a batch then scores as its rows do alone.
+    """
+    counted = torch.ones_like(history) if mask is None else mask
+    seen = torch.zeros_like(scores).scatter_add_(1, history, counted.to(scores.dtype)) > 0
+    return torch.where(seen, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
 
 
 def forbid_repeated_ngrams(scores: Tensor, history: Tensor, n: int) -> Tensor:
-    """Rule out every token that would complete an n-gram already in `history` (B, T) (Paulus et al., 2018)."""
+    """Rule out every token that would complete an n-gram of `history` (B, T) again (Paulus et al., 2018)."""
     length = history.size(1)
     if length < n:
         return scores

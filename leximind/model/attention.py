@@ -29,11 +29,14 @@ class LayerCache:
         self.own = keys, values
         return keys, values
 
-    def reorder(self, rows: Tensor) -> None:
-        """Keep the batch rows `rows` (B',), in that order: beam search, removal of finished rows."""
+    def reorder(self, rows: Tensor, *, memory: bool = True) -> None:
+        """Keep the batch rows `rows` (B',), in that order: beam search, removal of finished rows.
+
+        `memory` says whether the encoder's keys and values must follow.
+        """
         if self.own is not None:
             self.own = self.own[0][rows], self.own[1][rows]
-        if self.memory is not None:
+        if memory and self.memory is not None:
             self.memory = self.memory[0][rows], self.memory[1][rows]
 
 
@@ -48,9 +51,10 @@ class KVCache:
     def empty(cls, n_layers: int) -> "KVCache":
         return cls([LayerCache() for _ in range(n_layers)])
 
-    def reorder(self, rows: Tensor) -> None:
+    def reorder(self, rows: Tensor, *, memory: bool = True) -> None:
+        """As in `LayerCache.reorder`, in every block."""
         for layer in self.layers:
-            layer.reorder(rows)
+            layer.reorder(rows, memory=memory)
 
 
 class Attention(nn.Module):
@@ -104,7 +108,7 @@ class Attention(nn.Module):
         return self.o(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
     def _split(self, x: Tensor, n_heads: int) -> Tensor:
-        return x.unflatten(-1, (n_heads, self.d_head)).transpose(1, 2)
+        return x.view(*x.shape[:2], n_heads, self.d_head).transpose(1, 2)
 
 
 # What is added to the score of a place that may not be seen: exp of it is 0 in every float type, and two of

@@ -1,4 +1,4 @@
-"""Saving and loading: ``model.safetensors`` and ``config.json``; never pickle, never a key too many or too few."""
+"""Saving and loading: ``model.safetensors`` and ``config.json``; no pickle, no key too many or too few."""
 
 import json
 from pathlib import Path
@@ -25,6 +25,7 @@ class Checkpointed(ModelHubMixin):
     """
 
     config_type: ClassVar[Any]
+    config: Any
     storage: Storage = "float32"
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -127,5 +128,5 @@ def check_keys(model: nn.Module, state: dict[str, Tensor]) -> None:
 def materialise_buffers(model: nn.Module) -> None:
     """Compute the constants that are not saved (slopes, sinusoids) for a model built without memory."""
     for module in model.modules():
-        if hasattr(module, "reset_constants"):
-            module.reset_constants()
+        if callable(reset := getattr(module, "reset_constants", None)):
+            reset()

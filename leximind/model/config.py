@@ -5,7 +5,7 @@ cross-attention; the models are a vocabulary around one or two stacks.
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from leximind.errors import ModelError
 
@@ -26,6 +26,8 @@ class _Serializable:
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Self:
         """Raises ModelError when a field is unknown, missing or invalid."""
+        if not isinstance(given, dict):
+            raise ModelError(f"{cls.__name__} is described by {given!r}, but an object was expected.")
         known = {f.name: f.type for f in fields(cls)}  # type: ignore[arg-type]
         if unknown := sorted(set(given) - set(known)):
             raise ModelError(
@@ -54,7 +56,7 @@ class StackConfig(_Serializable):
         scale_attention: divide scores by sqrt(d_head); T5 folds this into its initialisation instead.
         embedding_norm: normalise the input embeddings (BERT).
         final_norm: normalise the output (pre-norm stacks).
-        n_positions: longest input for learned positions; others do not limit length.
+        n_positions: longest input for learned and sinusoidal positions; others do not limit length.
         n_buckets, max_distance: T5 relative position buckets.
     """
 
@@ -82,6 +84,9 @@ class StackConfig(_Serializable):
     rope_theta: float = 10_000.0
 
     def __post_init__(self) -> None:
+        for name, kinds in (("norm", Norm), ("feed_forward", FeedForwardKind), ("position", Position)):
+            if (given := getattr(self, name)) not in (known := get_args(kinds)):
+                raise ModelError(f"{name} is {given!r}, but one of {', '.join(known)} was expected.")
         if self.n_heads % self.n_kv_heads:
             raise ModelError(
                 f"n_heads is {self.n_heads} and n_kv_heads is {self.n_kv_heads}, but the first must be a "

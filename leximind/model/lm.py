@@ -29,7 +29,7 @@ class CausalLM(Checkpointed, nn.Module):
         with torch.no_grad():
             for name, weight in self.named_parameters():
                 if name.endswith(("attention.o.weight", "down.weight")):
-                    weight /= math.sqrt(2 * config.stack.n_layers)
+                    weight.div_(math.sqrt(2 * config.stack.n_layers))
 
     def forward(
         self, token_ids: Tensor, attention_mask: Tensor | None = None, cache: KVCache | None = None
@@ -37,5 +37,5 @@ class CausalLM(Checkpointed, nn.Module):
         """Token ids (B, T) to logits (B, T, V). `attention_mask` (B, past + T) allows left padding."""
         hidden = self.stack(self.embedding(token_ids), attention_mask, cache=cache)
         if self.config.tie_lm_head:
-            return hidden @ self.embedding.weight.T
+            return hidden @ self.embedding.weight.T  # type: ignore[no-any-return]
         return self.lm_head(hidden)  # type: ignore[no-any-return]

@@ -61,7 +61,7 @@ class EmotionHead(nn.Module):
         slope = slope + hidden * torch.exp(-hidden.square() / 2) / math.sqrt(2 * math.pi)
         gradient = (slope * self.out.weight[label]) @ self.hidden.weight
         offset = states - pooled[:, None]
-        return weights * (offset @ gradient[..., None])[..., 0] * mask
+        return weights * (offset @ gradient[..., None])[..., 0] * mask  # type: ignore[no-any-return]
 
 
 class TopicHead(nn.Module):

@@ -75,7 +75,7 @@ def alibi_slopes(n_heads: int) -> Tensor:
 
 
 def rotary_angles(positions: Tensor, d_head: int, theta: float) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (T, d_head) of the rotary embedding (Su et al., 2021), in LLaMA's half-split order."""
+    """Cosines and sines (T, d_head) of rotary positions (Su et al., 2021), in LLaMA's half-split order."""
     frequency = theta ** (-torch.arange(0, d_head, 2, device=positions.device).float() / d_head)
     angle = positions.float()[:, None] * frequency
     angle = torch.cat((angle, angle), dim=-1)
@@ -111,8 +111,9 @@ class PositionEmbedding(nn.Module):
     def forward(self, positions: Tensor) -> Tensor:
         """Positions (T,) to (T, D). Raises InputError beyond `n_positions`."""
         if positions.numel() and int(positions[-1]) >= self.n_positions:
+            n_tokens = int(positions[-1]) + 1
             raise InputError(
-                f"The input has {int(positions[-1]) + 1} tokens, but this model reads {self.n_positions} at once.",
+                f"The input has {n_tokens} tokens, but this model reads {self.n_positions} at once.",
                 hint="Split the text into passages first.",
             )
         return self.table[positions]

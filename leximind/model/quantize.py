@@ -6,6 +6,8 @@ Loading restores floats, so no layer knows that it was ever stored in eight bits
 import torch
 from torch import Tensor
 
+from leximind.errors import ModelError
+
 SCALE = ".scale"
 
 
@@ -23,12 +25,22 @@ def pack_int8(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Any stored form back to fp32."""
+    """Any stored form back to fp32.
+
+    Raises:
+        ModelError: eight-bit weights are there without their scales.
+    """
+    packed = {name for name, value in state.items() if value.dtype == torch.int8}
     restored: dict[str, Tensor] = {}
     for name, value in state.items():
-        if name.endswith(SCALE):
+        if name.endswith(SCALE) and name.removesuffix(SCALE) in packed:
             continue
-        if value.dtype == torch.int8:
+        if name in packed:
+            if name + SCALE not in state:
+                raise ModelError(
+                    f"The eight-bit weights {name!r} have no {name + SCALE!r}.",
+                    hint="The file is damaged; download or export it again.",
+                )
             restored[name] = value.float() * state[name + SCALE].float()
         else:
             restored[name] = value.float() if value.is_floating_point() else value

@@ -3,11 +3,15 @@
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from leximind.model.attention import KVCache, padding_mask
 from leximind.model.config import Seq2SeqConfig
 from leximind.model.stack import Stack
+
+# Keeps the logarithm of a probability that rounds to nothing finite.
+SMALLEST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -46,15 +50,30 @@ class CopyHead(nn.Module):
 
     def forward(self, hidden: Tensor, logits: Tensor, memory: Memory) -> Tensor:
         """Hidden states (B, T, D) and logits (B, T, V) to log-probabilities (B, T, V), in fp32."""
+        attention, generate = self.attend(hidden, memory)
+        source = memory.token_ids[:, None, :].expand_as(attention)
+        mixed = generate * logits.float().softmax(-1)
+        mixed = mixed.scatter_add(-1, source, (1 - generate) * attention)
+        return mixed.clamp(min=SMALLEST).log()
+
+    def target_log_probability(
+        self, hidden: Tensor, logits: Tensor, memory: Memory, targets: Tensor
+    ) -> Tensor:  # fmt: skip
+        """What `forward` gives the targets (B, T), without mixing the whole vocabulary; (B, T) in fp32."""
+        attention, generate = self.attend(hidden, memory)
+        written = -F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+        copied = (attention * (memory.token_ids[:, None, :] == targets[:, :, None])).sum(-1)
+        generate = generate[..., 0]
+        mixed = generate * written.view_as(targets).exp() + (1 - generate) * copied
+        return mixed.clamp(min=SMALLEST).log()
+
+    def attend(self, hidden: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Where in the source to copy from (B, T, S), and the probability of not copying (B, T, 1)."""
         keys = self.key(memory.states) if memory.copy_keys is None else memory.copy_keys
         scores = (self.query(hidden) @ keys.transpose(1, 2) * self.scale).float()
         attention = (scores + padding_mask(memory.mask, torch.float32)[:, 0]).softmax(-1)
         context = attention.to(memory.states.dtype) @ memory.states
-        generate = torch.sigmoid(self.gate(torch.cat((hidden, context), dim=-1)).float())
-        source = memory.token_ids[:, None, :].expand_as(attention)
-        mixed = generate * logits.float().softmax(-1)
-        mixed = mixed.scatter_add(-1, source, (1 - generate) * attention)
-        return mixed.clamp(min=1e-9).log()
+        return attention, torch.sigmoid(self.gate(torch.cat((hidden, context), dim=-1)).float())
 
 
 class Seq2Seq(nn.Module):
@@ -88,20 +107,27 @@ class Seq2Seq(nn.Module):
         return replace(memory, copy_keys=self.copy_head.key(memory.states))
 
     def decode(self, decoder_ids: Tensor, memory: Memory, cache: KVCache | None = None) -> Tensor:
-        """Decoder inputs (B, T) to next-token scores (B, T, V): logits, or log-probabilities with a copy head.
+        """Decoder inputs (B, T) to scores (B, T, V): logits, or log-probabilities with a copy head.
 
         With a cache, `decoder_ids` holds only the positions not seen yet.
         """
+        hidden, logits = self._logits(decoder_ids, memory, cache)
+        return self.copy_head(hidden, logits, memory) if self.config.copy_head else logits
+
+    def log_likelihood(self, decoder_ids: Tensor, targets: Tensor, memory: Memory) -> Tensor:
+        """Log-probability of each target (B, T) after the decoder inputs (B, T); (B, T) in fp32."""
+        hidden, logits = self._logits(decoder_ids, memory, None)
+        if self.config.copy_head:
+            return self.copy_head.target_log_probability(hidden, logits, memory, targets)
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+        return -loss.view_as(targets)
+
+    def _logits(self, decoder_ids: Tensor, memory: Memory, cache: KVCache | None) -> tuple[Tensor, Tensor]:
         hidden = self.decoder(
             self.embedding(decoder_ids), memory=memory.states, memory_mask=memory.mask, cache=cache
         )
-        if self.config.tie_lm_head:
-            logits = hidden @ self.embedding.weight.T.to(hidden.dtype)
-        else:
-            logits = self.lm_head(hidden)
-        if self.config.lm_head_bias:
-            logits = logits + self.lm_bias
-        return self.copy_head(hidden, logits, memory) if self.config.copy_head else logits
+        logits = F.linear(hidden, self.embedding.weight) if self.config.tie_lm_head else self.lm_head(hidden)
+        return hidden, logits + self.lm_bias if self.config.lm_head_bias else logits
 
     def forward(
         self, token_ids: Tensor, decoder_ids: Tensor, attention_mask: Tensor | None = None

@@ -1,5 +1,7 @@
 """ONE block and ONE stack: T5 encoder and decoder, BERT-style encoder, LLaMA-style decoder."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -12,7 +14,7 @@ from leximind.model.position import ALiBi, PositionEmbedding, T5RelativeBias, ro
 
 
 class Block(nn.Module):
-    """Self-attention, cross-attention where there is a memory, feed-forward; each in a residual with a norm."""
+    """Self-attention, cross-attention where there is a memory, feed-forward; each in a normed residual."""
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
@@ -26,6 +28,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
+        *,
         mask: Tensor | None,
         angles: tuple[Tensor, Tensor] | None,
         memory: Tensor | None,
@@ -102,12 +105,13 @@ class Stack(nn.Module):
         if self.config.embedding_norm:
             x = self.embedding_norm(x)
         x = self.dropout(x)
+        shared = {"mask": mask, "angles": angles, "memory": memory, "memory_mask": memory_mask}
         for i, block in enumerate(self.blocks):
-            arguments = (x, mask, angles, memory, memory_mask, cache.layers[i] if cache else None)
+            own = None if cache is None else cache.layers[i]
             if self.gradient_checkpointing and self.training:
-                x = checkpoint(block, *arguments, use_reentrant=False)
+                x = checkpoint(partial(block, cache=own, **shared), x, use_reentrant=False)
             else:
-                x = block(*arguments)
+                x = block(x, cache=own, **shared)
         if cache is not None:
             cache.length += n_queries
         if self.config.final_norm:

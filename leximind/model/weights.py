@@ -27,7 +27,9 @@ T5_KEYS: KeyMap = {
     r"shared\.weight": "embedding.weight",
     r"(encoder|decoder)\.embed_tokens\.weight": None,  # the same tensor as shared.weight
     r"lm_head\.weight": "lm_head.weight",
-    r"(encoder|decoder)\.block\.0\.layer\.0\.SelfAttention\.relative_attention_bias\.weight": r"\1.bias.bias.weight",
+    r"(encoder|decoder)\.block\.0\.layer\.0\.SelfAttention\.relative_attention_bias\.weight": (
+        r"\1.bias.bias.weight"
+    ),
     r"(encoder|decoder)\.block\.(\d+)\.layer\.0\.SelfAttention\.([qkvo])\.weight": (
         r"\1.blocks.\2.self_attention.\3.weight"
     ),
@@ -60,7 +62,9 @@ BERT_KEYS: KeyMap = {
     r"encoder\.layer\.(\d+)\.attention\.self\.(q|k|v)\w+\.(weight|bias)": (
         r"encoder.blocks.\1.self_attention.\2.\3"
     ),
-    r"encoder\.layer\.(\d+)\.attention\.output\.dense\.(weight|bias)": r"encoder.blocks.\1.self_attention.o.\2",
+    r"encoder\.layer\.(\d+)\.attention\.output\.dense\.(weight|bias)": (
+        r"encoder.blocks.\1.self_attention.o.\2"
+    ),
     r"encoder\.layer\.(\d+)\.attention\.output\.LayerNorm\.(weight|bias)": r"encoder.blocks.\1.self_norm.\2",
     r"encoder\.layer\.(\d+)\.intermediate\.dense\.(weight|bias)": r"encoder.blocks.\1.feed_forward.up.\2",
     r"encoder\.layer\.(\d+)\.output\.dense\.(weight|bias)": r"encoder.blocks.\1.feed_forward.down.\2",
@@ -139,6 +143,9 @@ def bert_encoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Our inputs are single texts, so the vector of token type 0 is added to every position.
     """
     prefixed = {name.removeprefix("bert."): value for name, value in state.items()}
+    for name in ("embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight"):
+        if name not in prefixed:
+            raise ModelError(f"The checkpoint has no {name!r}; a BERT-shaped encoder was expected.")
     renamed = rename(prefixed, BERT_KEYS)
     renamed["encoder.position.table"] = renamed["encoder.position.table"] + renamed.pop("token_types")[0]
     return renamed
@@ -155,8 +162,8 @@ def load_bert(state: Mapping[str, Tensor], config: Seq2SeqConfig) -> Seq2Seq:
     blocks = torch.linspace(0, config.encoder.n_layers - 1, config.decoder.n_layers).round().long().tolist()
     filled = dict(source)
     for name in model.state_dict():
-        if name in source:
-            continue
+        if name in source or not name.startswith(("decoder.", "copy_head.", "lm_")):
+            continue  # what the encoder lacks is not made up here, but found missing below
         twin = re.sub(r"^decoder\.blocks\.(\d+)", lambda m: f"encoder.blocks.{blocks[int(m[1])]}", name)
         twin = re.sub(r"^decoder\.", "encoder.", twin)
         filled[name] = source.get(twin, model.state_dict()[name]).clone()
@@ -169,15 +176,27 @@ def _fill(model: M, state: dict[str, Tensor]) -> M:
     return model.eval()
 
 
+class _Published(dict[str, Any]):
+    """A published ``config.json``; a field that is missing or that we cannot follow raises."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ModelError(f"The published configuration has no {name!r}.")
+
+    def expect(self, name: str, default: object, wanted: object) -> None:
+        if (given := self.get(name, default)) != wanted:
+            raise ModelError(f"{name} is {given!r}, but only {wanted!r} is supported.")
+
+
 def t5_config(published: Mapping[str, Any]) -> Seq2SeqConfig:
-    """Our configuration for a published T5 v1.1 ``config.json``.
+    """Our configuration for a published T5 v1.1 or FLAN-T5 ``config.json``.
 
     Raises:
-        ModelError: the feed-forward is not the gated GELU of v1.1.
+        ModelError: a field is missing, or it is a T5 1.0 (plain ReLU, or an LM head that is scaled).
     """
-    kind = published.get("feed_forward_proj", "relu")
-    if kind != "gated-gelu":
-        raise ModelError(f"feed_forward_proj is {kind!r}, but 'gated-gelu' (T5 v1.1, FLAN-T5) was expected.")
+    published = _Published(published)
+    published.expect("feed_forward_proj", "relu", "gated-gelu")
+    # Written by transformers 5; before, a tied head was the sign of one that is scaled.
+    published.expect("scale_decoder_outputs", published.get("tie_word_embeddings", True), False)
     encoder = StackConfig(
         n_layers=published["num_layers"], d_model=published["d_model"], n_heads=published["num_heads"],
         n_kv_heads=published["num_heads"], d_head=published["d_kv"], d_ff=published["d_ff"],
@@ -191,7 +210,9 @@ def t5_config(published: Mapping[str, Any]) -> Seq2SeqConfig:
 
 
 def llama_config(published: Mapping[str, Any]) -> LMConfig:
-    """Our configuration for a published LLaMA ``config.json``."""
+    """Our configuration for a published LLaMA ``config.json``. Raises ModelError where we differ."""
+    published = _Published(published)
+    published.expect("hidden_act", "silu", "silu")
     n_heads = published["num_attention_heads"]
     rope = published.get("rope_parameters") or published.get("rope_scaling") or {}
     if rope.get("rope_type", "default") != "default":
@@ -211,7 +232,9 @@ def llama_config(published: Mapping[str, Any]) -> LMConfig:
 
 
 def bert_stack_config(published: Mapping[str, Any]) -> StackConfig:
-    """Our encoder stack for a published BERT ``config.json``."""
+    """Our encoder stack for a published BERT ``config.json``. Raises ModelError where we differ."""
+    published = _Published(published)
+    published.expect("hidden_act", "gelu", "gelu")
     n_heads, d_model = published["num_attention_heads"], published["hidden_size"]
     return StackConfig(
         n_layers=published["num_hidden_layers"], d_model=d_model, n_heads=n_heads, n_kv_heads=n_heads,

@@ -8,6 +8,8 @@ from leximind.text.sentences import Span, split_sentences
 from leximind.text.tokenizer import MAX_TOKENS, Pieces, Tokenizer
 
 PASSAGE_TOKENS = 256
+# About the length of the comments that emotions are learned from.
+UNIT_TOKENS = 50
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,24 @@ def split_passages(text: str, tokenizer: Tokenizer, max_tokens: int = PASSAGE_TO
     Raises:
         ValueError: `max_tokens` leaves no room, or is more than the model reads.
     """
+    return _pack(tokenizer.pieces([text])[0], split_sentences(text), tokenizer, max_tokens)
+
+
+def split_units(passage: Passage, tokenizer: Tokenizer, max_tokens: int = UNIT_TOKENS) -> list[Passage]:
+    """Split a passage again, into units of a sentence or a few."""
+    inner = slice(len(tokenizer.prefix), len(passage.token_ids) - len(tokenizer.suffix))
+    pieces = Pieces(passage.token_ids[inner], passage.offsets[inner])
+    sentences = [Span(sentence.start, sentence.end) for sentence in passage.sentences]
+    return _pack(pieces, sentences, tokenizer, max_tokens)
+
+
+def _pack(pieces: Pieces, sentences: list[Span], tokenizer: Tokenizer, max_tokens: int) -> list[Passage]:
     room = max_tokens - len(tokenizer.prefix) - len(tokenizer.suffix)
-    if not 1 <= room <= MAX_TOKENS:
+    if not (room >= 1 and max_tokens <= MAX_TOKENS):
         raise ValueError(f"max_tokens is {max_tokens}, but 3 to {MAX_TOKENS} were expected.")
-    pieces = tokenizer.pieces([text])[0]
     passages: list[Passage] = []
     taken: list[TokenSpan] = []
-    for sentence in _token_spans(pieces, split_sentences(text), room):
+    for sentence in _token_spans(pieces, sentences, room):
         if taken and sentence.last - taken[0].first > room:
             passages.append(_passage(pieces, taken, tokenizer))
             taken = []

@@ -41,11 +41,11 @@ class Tokenizer:
         self.backend = backend
         self.vocab_size = backend.get_vocab_size()
         if backend.token_to_id("</s>") is not None:
-            names = ("<pad>", None, "</s>")
+            self.pad_id, self.eos_id = self._special("<pad>"), self._special("</s>")
+            self.prefix: list[int] = []
         else:
-            names = ("[PAD]", "[CLS]", "[SEP]")
-        self.pad_id, self.eos_id = self._special(names[0]), self._special(names[2])
-        self.prefix = [] if names[1] is None else [self._special(names[1])]
+            self.pad_id, self.eos_id = self._special("[PAD]"), self._special("[SEP]")
+            self.prefix = [self._special("[CLS]")]
         self.suffix = [self.eos_id]
 
     @classmethod
@@ -53,13 +53,17 @@ class Tokenizer:
         """From a ``tokenizer.json``, a folder or Hub repository with one, or anything AutoTokenizer reads.
 
         Raises:
-            ModelError: none of these is there.
+            ModelError: none of these is there, or the file is damaged.
         """
         path = Path(path_or_repo)
         path = path if path.is_file() else fetch(path_or_repo)
         path = path / TOKENIZER if path.is_dir() else path
         if path.is_file():
-            return cls(Backend.from_file(str(path)))
+            try:
+                backend = Backend.from_file(str(path))
+            except Exception as error:  # the library raises nothing more precise
+                raise ModelError(f"{path} is not a tokenizer: {error}.") from error
+            return cls(backend)
         from transformers import AutoTokenizer  # only for repositories with a bare SentencePiece model
 
         try:
@@ -81,10 +85,10 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids, special tokens left out."""
-        return self.backend.decode(list(ids), skip_special_tokens=True)  # type: ignore[no-any-return]
+        return self.backend.decode(list(ids), skip_special_tokens=True)
 
-    def _special(self, token: str | None) -> int:
-        found = None if token is None else self.backend.token_to_id(token)
+    def _special(self, token: str) -> int:
+        found = self.backend.token_to_id(token)
         if found is None:
             raise ModelError(f"The tokenizer has no {token!r}; T5's or BERT's special tokens were expected.")
         return int(found)

@@ -29,7 +29,7 @@ def bucket(
 ) -> list[NDArray[np.int64]]:  # fmt: skip
     """Shuffle rows into batches of at most `n_rows` rows and `n_tokens` padded tokens, of similar length.
 
-    Rows are shuffled, cut into pools of 64 batches and sorted within each, so that batches differ every epoch.
+    Rows are shuffled, cut into pools of 64 batches and sorted in each, so that batches differ every epoch.
     """
     order = rng.permutation(len(lengths))
     batches: list[NDArray[np.int64]] = []

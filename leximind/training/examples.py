@@ -61,7 +61,11 @@ def topic_examples(frame: pd.DataFrame, tokenizer: Tokenizer, max_tokens: int) -
 def summary_examples(
     pairs: Iterable[tuple[str, str, str]], tokenizer: Tokenizer, max_tokens: int, max_target: int
 ) -> list[Example]:  # fmt: skip
-    """Triples of source, summary and kind (a key of `SUMMARY_STARTS`); too long summaries are left out."""
+    """Triples of source, summary and kind (a key of `SUMMARY_STARTS`).
+
+    Summaries that are too long or written in LaTeX are left out.
+    """
+    pairs = [pair for pair in pairs if not set(pair[1]) & set("$\\")]
     sources, targets, kinds = zip(*pairs, strict=True)
     encoded = encode_sources(tokenizer, sources, max_tokens)
     examples = []

@@ -14,8 +14,8 @@ def task_loss(
 ) -> tuple[Tensor, Tensor]:
     """Loss () of a batch and the encoder states (B, S, D) it was computed from.
 
-    emotion: binary cross-entropy, summed over labels. topic: cross-entropy. summarization: negative
-    log-likelihood a token; the encoder is only read when it is frozen.
+    emotion: binary cross-entropy, summed over labels. topic: cross-entropy. summarization:
+    negative log-likelihood a token; the encoder is only read when it is frozen.
     """
     frozen = not any(weight.requires_grad for weight in model.backbone.encoder.parameters())
     with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
@@ -30,10 +30,10 @@ def task_loss(
         loss = F.cross_entropy(logits.float(), batch.targets, label_smoothing=label_smoothing)
     elif task == "summarization":
         assert batch.decoder_ids is not None
-        scores = model.backbone.decode(batch.decoder_ids, memory)
-        loss = F.nll_loss(
-            scores.float().log_softmax(-1).flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE
-        )
+        wanted = batch.targets != IGNORE
+        targets = batch.targets.masked_fill(~wanted, 0)
+        likelihood = model.backbone.log_likelihood(batch.decoder_ids, targets, memory)
+        loss = -(likelihood * wanted).sum() / wanted.sum()
     else:
         raise ValueError(f"No loss for task {task!r}.")
     return loss, memory.states

@@ -1,0 +1,128 @@
+"""The service as REST and MCP endpoints of the page, nothing of its own.
+
+Answers are JSON objects. A problem is answered in the one shape of ``LexiMindError.to_dict``:
+``{"error": {"code", "message", "hint"}}``.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import gradio.events
+
+from leximind.errors import LexiMindError
+from leximind.library.search import Mode
+from leximind.service import Filters, Service
+
+MODEL_QUEUE: Final = "model"
+"""Events that run the model share this queue, so that they take turns."""
+
+
+def register(service: Service) -> None:
+    """Add the endpoints to the ``gr.Blocks`` whose context is open."""
+    functions = make_functions(service)
+    for name, function in functions.items():
+        queue = {"concurrency_id": MODEL_QUEUE} if name == "analyze" else {"concurrency_limit": None}
+        gradio.events.api(function, api_name=name, **queue)
+
+
+def make_functions(service: Service) -> dict[str, Callable[..., dict[str, Any]]]:
+    """The endpoints by name; none of them ever raises."""
+
+    def search(  # noqa: PLR0917 - an endpoint has one parameter for each field of its form
+        query: str = "",
+        mode: str = "hybrid",
+        kind: str = "",
+        topic: str = "",
+        feel: str = "",
+        without: str = "",
+        year_from: str = "",
+        year_to: str = "",
+        page: int = 1,
+        page_size: int = 24,
+    ) -> dict[str, Any]:
+        """Find books and papers by words and by meaning, narrowed by topic, feeling and year.
+
+        Args:
+            query: words or a sentence; "phrases", author:austen and -word work; empty lists all that passes
+            mode: hybrid, keyword or meaning
+            kind: book or paper; empty for both
+            topic: Arts, Business, Fiction, History, Philosophy, Science, Technology; several with commas
+            feel: emotions that must all stand out, such as "remorse,sadness"
+            without: emotions that must not stand out
+            year_from: first year, such as "1850"
+            year_to: last year, such as "1900"
+            page: page number, from 1
+            page_size: works on a page, from 1 to 100
+
+        Returns:
+            total, page, n_pages, sentence, note, hits (work, score, snippet as HTML, reasons) and facets
+        """
+        params = {
+            "kind": kind,
+            "topic": topic,
+            "feel": feel,
+            "not": without,
+            "from": year_from,
+            "to": year_to,
+        }
+        filters = Filters.from_params({name: str(value or "") for name, value in params.items()})
+        answer = service.search(query, filters, mode=cast(Mode, mode), page=page, page_size=page_size)
+        return answer.to_dict()
+
+    def get(work_id: str) -> dict[str, Any]:
+        """Everything known about one work.
+
+        Args:
+            work_id: the id that search gives
+
+        Returns:
+            the work: title, authors, year, description, summary, topic, emotions, tone and more
+        """
+        return service.get(work_id).to_dict()
+
+    def similar(work_id: str, limit: int = 6) -> dict[str, Any]:
+        """The works closest in meaning to one work, with what they share.
+
+        Args:
+            work_id: the id that search gives
+            limit: how many, from 1 to 50
+
+        Returns:
+            hits (work, score, reasons), closest first
+        """
+        return {"hits": [hit.to_dict() for hit in service.similar(work_id, limit)]}
+
+    def analyze(text: str) -> dict[str, Any]:
+        """Read a text: its topic, feelings with the words behind them, key sentences and summary.
+
+        Args:
+            text: English prose, from a few sentences to a chapter
+
+        Returns:
+            the analysis, and similar: the works of the library that are closest
+        """
+        analysis = service.analyze(text)
+        hits = service.similar_to(analysis.embedding)
+        return analysis.to_dict() | {"similar": [hit.to_dict() for hit in hits]}
+
+    return {function.__name__: _guard(function) for function in (search, get, similar, analyze)}
+
+
+def _guard(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """The edge: problems become the one error shape instead of a stack trace."""
+
+    @functools.wraps(function)
+    def answer(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        try:
+            return function(*args, **kwargs)
+        except LexiMindError as error:
+            return error.to_dict()
+        except Exception:
+            logging.getLogger(__name__).exception("%s failed", function.__name__)
+            return LexiMindError(
+                "Something went wrong here.", hint="Try again, or with another input."
+            ).to_dict()
+
+    return answer

@@ -1,0 +1,253 @@
+"""Texts to analyses: split, encode once, and let every answer share that encoding."""
+
+from collections.abc import Sequence
+from itertools import chain, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from leximind.errors import InputError
+from leximind.inference.analysis import Analysis, ArcPoint, Cue, Sentence, SummarySource
+from leximind.inference.profile import Profile
+from leximind.inference.reading import Reading, contributions, encode, read
+from leximind.inference.summaries import (
+    CONFIDENCE,
+    Draft,
+    is_faithful,
+    rank_sentences,
+    true_case,
+    write_summaries,
+)
+from leximind.inference.tone import above_thresholds, stand_out
+from leximind.labels import EMOTIONS, TOPICS
+from leximind.model.checkpoint import fetch
+from leximind.model.multitask import MultiTask
+from leximind.model.seq2seq import Memory
+from leximind.text.clean import clean
+from leximind.text.language import UNDECIDED, identify
+from leximind.text.passages import Passage, split_passages, split_units
+from leximind.text.tokenizer import Tokenizer, pad
+from leximind.text.words import STOPWORDS, WORD
+
+N_CUES = 8
+
+
+class LexiMind:
+    """The model with its tokenizer and calibration.
+
+    Attributes:
+        name: the model's name and version.
+    """
+
+    def __init__(self, model: MultiTask, tokenizer: Tokenizer, profile: Profile) -> None:
+        self.model, self.tokenizer, self.profile = model.eval(), tokenizer, profile
+        self.name = profile.name
+        self.reference: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+        vocabulary = tokenizer.backend.get_vocab()
+        self.forbidden = tuple(
+            i
+            for token, i in vocabulary.items()
+            if token[0] == "[" and token[-1] == "]" and i != tokenizer.eos_id
+        )
+
+    @classmethod
+    def from_pretrained(cls, path_or_repo: str | Path) -> "LexiMind":
+        """Load from a folder or a Hub repository with weights, tokenizer and profile.
+
+        Raises:
+            ModelError: something is missing or does not fit.
+        """
+        folder = fetch(path_or_repo)
+        profile, tokenizer = Profile.load(folder), Tokenizer.from_pretrained(folder)
+        return cls(MultiTask.from_pretrained(folder), tokenizer, profile)
+
+    def with_reference(self, mean: ArrayLike, std: ArrayLike) -> "LexiMind":
+        """The same model whose `tone` is relative to a library's emotions; both (28,)."""
+        other = LexiMind(self.model, self.tokenizer, self.profile)
+        other.reference = np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
+        return other
+
+    @property
+    def emotion_thresholds(self) -> NDArray[np.float32]:
+        """(28,) on calibrated probabilities."""
+        return np.array(self.profile.emotion_thresholds, dtype=np.float32)
+
+    def analyze(self, texts: Sequence[str], *, max_passages: int | None = None) -> list[Analysis]:
+        """Everything the model has to say about each text, of any length.
+
+        Args:
+            max_passages: read at most so many passages of a text, evenly spread, and say so in its notes.
+
+        Raises:
+            InputError: one bare string was given, or a text holds nothing to read.
+        """
+        if isinstance(texts, str):
+            raise InputError("analyze() was given one string, but a list of texts was expected.")
+        cleaned = [clean(text) for text in texts]
+        notes: list[list[str]] = [list(entry.notes) for entry in cleaned]
+        readings = self._read(
+            [self._passages(entry.text, i, notes[i], max_passages) for i, entry in enumerate(cleaned)]
+        )
+        written = self._write(readings)
+        return [
+            self._analysis(cleaned[i].text, readings[i], written[i], notes[i]) for i in range(len(texts))
+        ]  # fmt: skip
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors (N, 384)."""
+        if not texts:
+            return np.zeros((0, self.model.config.d_embedding), dtype=np.float32)
+        return np.stack([reading.vector for reading in self._read_texts(texts)])
+
+    def emotion_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Calibrated probabilities (N, 28)."""
+        return np.stack([self._emotions(reading) for reading in self._read_texts(texts)])
+
+    def topic_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Probabilities (N, 7)."""
+        return np.stack([self._topics(reading) for reading in self._read_texts(texts)])
+
+    def summarize(self, texts: Sequence[str]) -> list[str]:
+        """The summary that `analyze` would show for each text."""
+        cleaned = [clean(text).text for text in texts]
+        readings = self._read_texts(texts)
+        return [
+            self._summary(text, reading, draft)[0]
+            for text, reading, draft in zip(cleaned, readings, self._write(readings), strict=True)
+        ]
+
+    def _read_texts(self, texts: Sequence[str]) -> list[Reading]:
+        return self._read([self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts)])
+
+    def _read(self, passages: list[list[Passage]]) -> list[Reading]:
+        units = [[split_units(passage, self.tokenizer) for passage in group] for group in passages]
+        pieces = [[*group, *chain(*parts)] for group, parts in zip(passages, units, strict=True)]
+        states = iter(encode(self.model, list(chain(*pieces))))
+        return [
+            read(self.model, group, parts, list(islice(states, len(own))))
+            for group, parts, own in zip(passages, units, pieces, strict=True)
+        ]
+
+    def _passages(self, text: str, index: int, notes: list[str], limit: int | None) -> list[Passage]:
+        passages = split_passages(text, self.tokenizer)
+        if not passages:
+            which = "The text" if index == 0 else f"Text number {index + 1}"
+            raise InputError(f"{which} holds nothing to read.", hint="Give at least a word.")
+        if limit is not None and len(passages) > limit:
+            picks = np.linspace(0, len(passages) - 1, limit).round().astype(int)
+            notes.append(
+                f"The text is long: {limit} of its {len(passages)} passages were read, evenly spread over it."
+            )
+            passages = [passages[i] for i in picks]
+        return passages
+
+    def _emotions(self, reading: Reading) -> NDArray[np.float32]:
+        probabilities = self.profile.emotion_probabilities(reading.unit_emotions)
+        return np.average(probabilities, axis=0, weights=reading.unit_lengths).astype(np.float32)
+
+    def _topics(self, reading: Reading) -> NDArray[np.float32]:
+        # The last passage of a text is often a remnant: passages count by their length.
+        probabilities = self.profile.topic_probabilities(reading.topics)
+        return np.average(probabilities, axis=0, weights=reading.lengths).astype(np.float32)
+
+    def _key_sentences(self, text: str, reading: Reading) -> list[Sentence]:
+        spans = [span for _, span in reading.sentences]
+        lengths = np.array([len(WORD.findall(text[span.start : span.end])) for span in spans])
+        ranked = rank_sentences(reading.sentence_vectors, reading.vector, lengths)
+        return [
+            Sentence(
+                " ".join(text[spans[i].start : spans[i].end].split()), spans[i].start, spans[i].end, score
+            )
+            for i, score in ranked
+        ]
+
+    @torch.inference_mode()
+    def _write(self, readings: Sequence[Reading]) -> list[Draft]:
+        """A sentence of the decoder for each text, read from the passage that stands for it best."""
+        drafts: list[Draft] = []
+        for start in range(0, len(readings), 16):
+            part = readings[start : start + 16]
+            picks = [int((reading.passage_vectors @ reading.vector).argmax()) for reading in part]
+            states = [reading.states[i] for reading, i in zip(part, picks, strict=True)]
+            rows = [reading.passages[i].token_ids for reading, i in zip(part, picks, strict=True)]
+            token_ids, mask = pad(rows, self.tokenizer.pad_id)
+            memory = Memory(torch.nn.utils.rnn.pad_sequence(states, batch_first=True), mask, token_ids)
+            drafts += write_summaries(
+                self.model.backbone, memory, self.tokenizer, self.profile.summary_start, self.forbidden
+            )
+        return drafts
+
+    def _summary(self, text: str, reading: Reading, draft: Draft) -> tuple[str, SummarySource]:
+        key = self._key_sentences(text, reading)[0].text
+        sentence = true_case(draft.text, text)
+        good = draft.confidence >= CONFIDENCE and is_faithful(sentence, text)
+        return (sentence, "written") if good else (key, "extracted")
+
+    def _tone(self, emotions: NDArray[np.float32]) -> tuple[str, ...]:
+        if self.reference is None:
+            return above_thresholds(emotions.tolist(), self.profile.emotion_thresholds)
+        return stand_out(emotions, *self.reference)
+
+    def _cues(self, text: str, reading: Reading, emotion: str) -> tuple[Cue, ...]:
+        """The words whose tokens add most to an emotion."""
+        label = EMOTIONS.index(emotion)
+        added = np.zeros(len(text) + 1)
+        for (start, end), value in contributions(self.model, reading, label):
+            if end > start:
+                added[start] += value  # a token's value sits on its first character
+        total = np.concatenate(([0.0], added.cumsum()))
+        words = [
+            (match, float(total[match.end()] - total[match.start()]))
+            for match in WORD.finditer(text)
+            if match[0].lower().replace("’", "'") not in STOPWORDS and len(match[0]) > 1
+        ]
+        best = sorted((entry for entry in words if entry[1] > 0), key=lambda entry: -entry[1])[:N_CUES]
+        whole = sum(value for _, value in best)
+        return tuple(Cue(match[0], match.start(), match.end(), value / whole) for match, value in best)
+
+    def _arc(self, reading: Reading) -> tuple[ArcPoint, ...]:
+        probabilities = self.profile.emotion_probabilities(reading.unit_emotions)
+        return tuple(
+            ArcPoint(
+                passage.start,
+                passage.end,
+                tuple(
+                    np.average(
+                        probabilities[reading.owners == i],
+                        axis=0,
+                        weights=reading.unit_lengths[reading.owners == i],
+                    ).tolist()
+                ),
+            )
+            for i, passage in enumerate(reading.passages)
+        )
+
+    def _analysis(self, text: str, reading: Reading, draft: Draft, notes: list[str]) -> Analysis:
+        language, _ = identify(text)
+        if language not in ("en", UNDECIDED):
+            notes.append(
+                f"The text seems not to be in English ({language}); the model learned from English only."
+            )
+        emotions, topics = self._emotions(reading), self._topics(reading)
+        tone = self._tone(emotions)
+        summary, source = self._summary(text, reading, draft)
+        return Analysis(
+            text=text,
+            language=language,
+            notes=tuple(notes),
+            summary=summary,
+            summary_source=source,
+            key_sentences=tuple(self._key_sentences(text, reading)),
+            topic=TOPICS[int(topics.argmax())],
+            topic_scores=tuple(topics.tolist()),
+            emotions=tuple(emotions.tolist()),
+            tone=tone,
+            cues={emotion: self._cues(text, reading, emotion) for emotion in tone},
+            arc=self._arc(reading),
+            embedding=reading.vector,
+            n_tokens=sum(len(passage.token_ids) for passage in reading.passages),
+            n_passages=len(reading.passages),
+            model=self.name,
+        )
