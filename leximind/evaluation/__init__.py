@@ -1,0 +1,1 @@
+"""Measuring the model: metrics as pure functions, and evaluation of data files."""

@@ -1,0 +1,84 @@
+"""What the whole shelf looks like: counts a reader can trust, taken from the works themselves."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leximind.labels import EMOTIONS, KINDS, TOPICS
+
+if TYPE_CHECKING:
+    from leximind.library.store import Library
+
+
+@dataclass(frozen=True)
+class Insights:
+    """Counts over the library; every mapping goes from a label to the number of its works.
+
+    Attributes:
+        n_works: all works.
+        kinds, topics, emotions: in label order, zeros included; an emotion counts where it is in the tone.
+        centuries: first year of the century (1800 for 1800 to 1899) to works, oldest first.
+        n_undated: works without a year.
+        topic_emotions: topic to (28,) mean calibrated scores of its works; topics without works are absent.
+        sources, licenses: most frequent first.
+        model: the model that analysed the works; built_at: when (ISO), empty when unknown.
+        version: content hash of the dataset.
+        metrics: what was measured for the model on held-out data; empty when not known.
+    """
+
+    n_works: int
+    kinds: dict[str, int]
+    topics: dict[str, int]
+    emotions: dict[str, int]
+    centuries: dict[int, int]
+    n_undated: int
+    topic_emotions: dict[str, tuple[float, ...]]
+    sources: dict[str, int]
+    licenses: dict[str, int]
+    model: str
+    built_at: str
+    version: str
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def describe(library: "Library", metrics: Mapping[str, Any]) -> Insights:
+    """Count what is in the library."""
+    works = library.works
+    centuries = Counter(work.year // 100 * 100 for work in works if work.year is not None)
+    profiles = {
+        topic: tuple(library.emotions[library.topics == number].mean(axis=0).tolist())
+        for number, topic in enumerate(TOPICS)
+        if (library.topics == number).any()
+    }
+    return Insights(
+        n_works=len(works),
+        kinds=_count_labels((work.kind for work in works), KINDS),
+        topics=_count_labels((work.topic for work in works), TOPICS),
+        emotions=_count_labels((emotion for work in works for emotion in work.tone), EMOTIONS),
+        centuries=dict(sorted(centuries.items())),
+        n_undated=sum(work.year is None for work in works),
+        topic_emotions=profiles,
+        sources=dict(Counter(work.source for work in works).most_common()),
+        licenses=dict(Counter(work.license for work in works).most_common()),
+        model=library.model,
+        built_at=library.built_at,
+        version=library.version,
+        metrics=metrics,
+    )
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """What was measured for the model in this folder; nothing when it is not there."""
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return metrics if isinstance(metrics, dict) else {}
+
+
+def _count_labels(given: Iterable[str], labels: tuple[str, ...]) -> dict[str, int]:
+    counts = Counter(given)
+    return {label: counts[label] for label in labels}
