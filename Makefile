@@ -1,0 +1,36 @@
+# make run: the app on GRADIO_SERVER_PORT (default 7860). make test: style, types and tests.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint types pytest build clean
+
+run: .venv/.core
+	$(BIN)/python app.py
+
+test: lint types pytest
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.dev
+	$(BIN)/mypy
+
+pytest: .venv/.dev
+	$(BIN)/python -m pytest
+
+build: .venv/.core
+	$(BIN)/python builders/build.py
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+
+.venv/.core: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.venv/.dev: .venv/.core requirements-dev.txt requirements-train.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-train.txt -r requirements-dev.txt
+	touch $@
