@@ -21,7 +21,7 @@ LEAD = 0.08
 # The share of neighbouring words that must be neighbours in the source, and the least mean log-probability a
 # token of a sentence that may be shown.
 NEIGHBOURS = 0.5
-CONFIDENCE = -1.0
+CONFIDENCE = -0.8
 # A sentence that ends on one of these was broken off.
 DANGLING = frozenset(
     """
@@ -88,7 +88,7 @@ def is_faithful(summary: str, source: str) -> bool:
     """
     words = [match[0].lower() for match in WORD.finditer(summary)]
     source_words = [match[0].lower() for match in WORD.finditer(source)]
-    if not 6 <= len(words) <= 45:
+    if not 8 <= len(words) <= 45:
         return False
     known, neighbours = set(source_words), set(pairwise(source_words))
     kept = sum(pair in neighbours for pair in pairwise(words)) / (len(words) - 1)
