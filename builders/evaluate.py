@@ -2,7 +2,8 @@
 
 The trainer tunes calibration and thresholds on the even rows of the emotion validation file, so only its odd
 rows are reported. On topics it tunes one temperature, which cannot change which topic comes first: all rows
-are reported, and their calibration error is half in-sample.
+are reported, and their calibration error is half in-sample. How passages are weighed for the topic was chosen
+on this file too, so its accuracy is validation, not test.
 """
 
 import argparse

@@ -29,6 +29,7 @@ from leximind.training.losses import task_loss
 from leximind.training.sampling import task_probabilities
 
 STAGES = ("encoder", "decoder")
+UNTUNED = -0.85  # the log-odds of 0.3, the threshold before each emotion has its own
 
 
 def minilm_folder() -> Path:
@@ -88,7 +89,7 @@ def train_encoder(config: DictConfig, model: MultiTask, teacher: Seq2Seq, tokeni
         gold_topics = [int(example.target) for example in held_topic]
         return {
             "emotion_macro_f1_untuned": float(
-                f1_score(gold, logits > -0.85, average="macro", zero_division=0)
+                f1_score(gold, logits > UNTUNED, average="macro", zero_division=0)
             ),
             "topic_accuracy": float(accuracy_score(gold_topics, topics)),
             "topic_macro_f1": float(f1_score(gold_topics, topics, average="macro")),
@@ -158,8 +159,6 @@ def main(config: DictConfig) -> None:
     torch.set_num_threads(config.threads)
     tokenizer = Tokenizer.from_pretrained(minilm_folder())
     model, teacher = warm_start(config.model, config.seed)
-    if config.start is not None:
-        load_weights(model, Path(config.start))
     if "encoder" in config.stages:
         train_encoder(config, model, teacher, tokenizer)
     restore(model, Path(config.output))
