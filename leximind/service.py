@@ -15,7 +15,7 @@ from leximind.inference.lazy import AnalyzerLike, LazyAnalyzer
 from leximind.labels import D_EMBEDDING
 from leximind.library.answers import Facets, Hit, Page, check_count, compare, count_facets, paginate
 from leximind.library.filters import Filters
-from leximind.library.insights import Insights, describe, read_metrics
+from leximind.library.insights import Insights, describe, read_figures, read_metrics
 from leximind.library.search import Match, Mode, Search, Sort, explain, find_closest, is_doubtful, order_rows
 from leximind.library.store import Library, load_library
 from leximind.library.work import Work
@@ -41,11 +41,12 @@ class Service:
         load_analyzer: Callable[[], AnalyzerLike] | None = None,
         note: str = "",
         metrics: Mapping[str, Any] | None = None,
+        figures: Mapping[str, str] | None = None,
     ) -> None:
         self.library = library
         self.note = note
         self._model = LazyAnalyzer(load_analyzer)
-        self._metrics = dict(metrics or {})
+        self._metrics, self._figures = dict(metrics or {}), dict(figures or {})
         self._embed = lru_cache(maxsize=256)(self._embed_query)
 
     @classmethod
@@ -68,7 +69,9 @@ class Service:
             model = LexiMind.from_pretrained(source)
             return model.with_reference(library.emotion_mean, library.emotion_std)
 
-        return cls(library, load_analyzer=load, note=note, metrics=read_metrics(Path(source)))
+        folder = Path(source)
+        measured, figures = read_metrics(folder), read_figures(folder)
+        return cls(library, load_analyzer=load, note=note, metrics=measured, figures=figures)
 
     def warm_up(self) -> None:
         """Load the model in the background; a second call does nothing new."""
@@ -183,7 +186,7 @@ class Service:
 
     def insights(self) -> Insights:
         """What the whole library looks like, and how well its model was measured to work."""
-        return describe(self.library, self._metrics)
+        return describe(self.library, self._metrics, self._figures)
 
     def _embed_query(self, query: str) -> tuple[NDArray[np.float32] | None, str]:
         """The query's (384,) embedding, or None and the reason as a note."""

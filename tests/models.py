@@ -26,7 +26,7 @@ def tiny_config() -> MultiTaskConfig:
     encoder = replace(mini.backbone.encoder, **shape)
     decoder = replace(mini.backbone.decoder, **shape)
     backbone = replace(mini.backbone, encoder=encoder, decoder=decoder)
-    return replace(mini, backbone=backbone, d_emotion=16, d_embedding=16)
+    return replace(mini, backbone=backbone, d_emotion=16, d_embedding=16, n_emotion_blocks=1, d_selection=16)
 
 
 def tiny_model(seed: int = 0) -> MultiTask:

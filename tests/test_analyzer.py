@@ -139,7 +139,8 @@ def test_contributions_are_the_derivative_along_each_token() -> None:
 
 
 def test_contributions_cover_every_word() -> None:
-    reading = tiny_analyzer()._read_texts([STORY])[0]
+    model = tiny_analyzer()
+    (reading,) = model._read([model._passages(STORY, 0, [], None)])
     characters = {offsets for offsets, _ in contributions(tiny_analyzer().model, reading, 14)}
     assert all(any(s <= STORY.index(word) < e for s, e in characters) for word in ("house", "scream", "dawn"))
 
@@ -202,4 +203,4 @@ def test_the_embedded_model_finds_meaning(embedded: LexiMind) -> None:
             "Income tax rates in the United States are progressive.",
         ]
     )
-    assert query @ whale > 0.4 > query @ tax
+    assert query @ whale > 0.25 and query @ tax < 0.1

@@ -332,7 +332,9 @@ def test_model_version_follows_the_files(tmp_path: Path) -> None:
     model.mkdir()
     (model / "config.json").write_text("{}")
     first = version_of(model)
-    (model / "metrics.json").write_text("{}")
+    (model / "report").mkdir()
+    for name in ("metrics.json", "REPORT.md", "report/figure.svg"):
+        (model / name).write_text("{}")
     assert version_of(model) == first
     (model / "config.json").write_text("{ }")
     assert version_of(model) != first

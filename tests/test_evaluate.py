@@ -1,15 +1,17 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from builders import evaluate as builder
 from leximind.errors import DataError, InputError, NotFoundError
-from leximind.evaluation.evaluate import evaluate_file
+from leximind.evaluation import overlap, retrieval
+from leximind.evaluation.evaluate import evaluate_file, evaluate_rows, read_rows
+from leximind.evaluation.linear import LinearHead
+from leximind.evaluation.task import Setting
 from leximind.labels import EMOTIONS, TOPICS
 
 LONG = (
@@ -49,6 +51,24 @@ class FakeModel:
         return [text.split(". ")[1] + "." for text in texts]
 
 
+class FakeFrozen:
+    """Vectors that say which labels a text names, and heads that read them: right but for "grief"."""
+
+    def __init__(self) -> None:
+        emotion, topic = np.zeros((35, 28)), np.zeros((35, 7))
+        emotion[range(28), range(28)], topic[range(28, 35), range(7)] = 8, 8
+        emotion[EMOTIONS.index("grief")] = 0
+        self.heads = {
+            "emotion": LinearHead(emotion, np.full(28, -4.0), np.full(28, 0.5)),
+            "topic": LinearHead(topic, np.zeros(7), np.full(7, 0.5), is_exclusive=True),
+        }
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        return np.array(
+            [[float(name in text.split()) for name in (*EMOTIONS, *TOPICS)] for text in texts], np.float32
+        )
+
+
 def save(tmp_path: Path, rows: list[dict[str, Any]], suffix: str = ".parquet") -> Path:
     path = tmp_path / f"data{suffix}"
     frame = pd.DataFrame(rows)
@@ -83,6 +103,10 @@ def test_emotion(tmp_path: Path, suffix: str) -> None:
     assert found["metrics"]["calibration_error"] == pytest.approx(0.1, abs=1e-4)
     baselines = found["baselines"]
     assert set(baselines) == {"majority", "prior_sampled", "shuffled"}
+    shares = [
+        np.mean([name in row["labels"] for row in rows]) for name in ("joy", "neutral", "fear", "grief")
+    ]
+    assert baselines["prior_sampled"]["mean_average_precision"] == pytest.approx(np.mean(shares), abs=1e-4)
     n_neutral = sum("neutral" in row["labels"] for row in rows)
     majority = 2 * n_neutral / (200 + n_neutral) / 28
     assert baselines["majority"]["macro_f1"] == pytest.approx(majority, abs=1e-4)
@@ -90,16 +114,106 @@ def test_emotion(tmp_path: Path, suffix: str) -> None:
         assert 0 < scores["macro_f1"] < 0.5 * found["metrics"]["macro_f1"]
     assert found["intervals"]["micro_f1"] == [1, 1]
     assert found["per_class"]["joy"]["f1"] == 1
+    assert found["per_class"]["joy"]["f1_interval"] == [1, 1]
     assert found["per_class"]["joy"]["n"] == sum("joy" in row["labels"] for row in rows)
+    reliability = found["reliability"]
+    assert sum(row["n"] for row in reliability) == 200 * 28
+    assert [(row["confidence"], row["frequency"]) for row in reliability] == [(0.1, 0), (0.9, 1)]
     json.dumps(found)
+
+
+def test_intervals_hold_what_was_measured_and_narrow_with_more_texts(tmp_path: Path) -> None:
+    rows = [{"text": "joy" if number % 4 else "fear", "labels": ["joy"]} for number in range(400)]
+    widths = []
+    for n in (40, 400):
+        found = evaluate_file("emotion", save(tmp_path, rows[:n]), FakeModel())
+        low, high = found["intervals"]["micro_f1"]
+        assert low < found["metrics"]["micro_f1"] == 0.75 < high
+        assert found["per_class"]["joy"]["f1_interval"][0] < found["per_class"]["joy"]["f1"]
+        widths.append(high - low)
+    assert widths[1] < 0.5 * widths[0]
+
+
+def test_labels_of_another_set_are_those_it_shares(tmp_path: Path) -> None:
+    rows = [
+        {"text": text, "labels": ["trust", *given], "go_labels": given, "author": author}
+        for text, given, author in (("joy love", ["joy"], "A"), ("fear", ["fear"], "A"), ("dull", [], "B"))
+        for _ in range(20)
+    ]
+    found = evaluate_file("emotion", save(tmp_path, rows), FakeModel())
+    assert found["labels"] == ["fear", "joy"]
+    # "love" was given too, but this set cannot say whether that is right.
+    assert found["metrics"]["macro_f1"] == found["metrics"]["mean_average_precision"] == 1
+    assert found["metrics"]["sample_f1"] == pytest.approx(2 / 3, abs=1e-4)
+    by_author = found["domains"]["author"]
+    assert list(by_author) == ["A", "B"]
+    assert (by_author["A"]["n"], by_author["A"]["sample_f1"], by_author["B"]["sample_f1"]) == (40, 1, 0)
+
+
+def test_thresholds_are_tuned_on_other_rows_only(tmp_path: Path) -> None:
+    class Timid(FakeModel):
+        def emotion_probabilities(self, texts: Sequence[str]) -> np.ndarray:
+            return super().emotion_probabilities(texts) / 3
+
+    rows = [
+        {"text": name, "labels": [name], "go_labels": [name]} for name in ("joy", "fear") for _ in range(20)
+    ]
+    path = save(tmp_path, rows)
+    test = read_rows("emotion", path)
+    alone = evaluate_rows("emotion", test, Timid()).report["metrics"]
+    assert alone["macro_f1"] == 0
+    assert "macro_f1_tuned" not in alone
+    tuned = evaluate_rows("emotion", test, Timid(), Setting(tuning=test.iloc[::2])).report
+    assert tuned["metrics"]["macro_f1"] == 0
+    assert tuned["metrics"]["macro_f1_tuned"] == 1
+    assert tuned["intervals"]["macro_f1_tuned"] == [1, 1]
+    # Rows that mislead: what is tuned on them must show in the result.
+    wrong = test.iloc[::2].assign(
+        go_labels=[["fear"] if text == "joy" else ["joy"] for text in test["text"][::2]]
+    )
+    misled = evaluate_rows("emotion", test, Timid(), Setting(tuning=wrong)).report
+    assert misled["metrics"]["macro_f1_tuned"] < 1
+
+
+def test_frozen_baselines_stand_beside(tmp_path: Path) -> None:
+    rows = [
+        {"text": name, "labels": [name], "go_labels": [name]} for name in ("joy", "grief") for _ in range(30)
+    ]
+    frame = read_rows("emotion", save(tmp_path, rows))
+    setting = Setting(FakeFrozen(), tuning=frame)
+    baselines = evaluate_rows("emotion", frame, FakeModel(), setting).report["baselines"]
+    assert baselines["frozen_minilm"]["macro_f1"] == 0.5  # the head that does not know grief
+    assert baselines["frozen_minilm_in_domain"]["macro_f1"] == 1  # fitted on this set
+    rows = [{"text": name, "topic": name} for name in TOPICS]
+    frame = read_rows("topic", save(tmp_path, rows))
+    baselines = evaluate_rows("topic", frame, FakeModel(), Setting(FakeFrozen())).report["baselines"]
+    assert baselines["frozen_minilm"] == {"accuracy": 1, "macro_f1": 1}
+
+
+def test_valence(tmp_path: Path) -> None:
+    texts = ["joy love", "joy", "nothing", "fear", "fear grief"] * 10
+    rows = [
+        {"text": text, "valence": 5 - number % 5, "document": "AB"[number // 25]}
+        for number, text in enumerate(texts)
+    ]
+    found = evaluate_file("emotion", save(tmp_path, rows), FakeModel())
+    assert found["metrics"] == {"pearson": 1, "spearman": 1}
+    assert found["intervals"]["pearson"] == [1, 1]
+    assert abs(found["baselines"]["shuffled"]["pearson"]) < 0.5
+    assert found["domains"]["document"]["A"] == {"n": 25, "pearson": 1, "spearman": 1}
+    frame = read_rows("emotion", save(tmp_path, rows))
+    frozen = evaluate_rows("emotion", frame, FakeModel(), Setting(FakeFrozen())).report["baselines"]
+    assert 0.8 < frozen["frozen_minilm"]["pearson"] < 1
 
 
 def test_rows_and_limit(tmp_path: Path) -> None:
     rows = [{"text": "joy" if number % 2 else "fear", "labels": ["joy"]} for number in range(20)]
     path = save(tmp_path, rows)
     assert evaluate_file("emotion", path, FakeModel())["metrics"]["micro_f1"] == 0.5
-    odd = evaluate_file("emotion", path, FakeModel(), 4, rows=slice(1, None, 2))
-    assert (odd["n"], odd["metrics"]["micro_f1"]) == (4, 1)
+    odd = read_rows("emotion", path, 4, select=lambda frame: frame.iloc[1::2])
+    assert evaluate_rows("emotion", odd, FakeModel()).report["metrics"]["micro_f1"] == 1
+    assert list(odd.index) == [1, 3, 5, 7]
+    assert evaluate_file("emotion", path, FakeModel(), 2)["n"] == 2
 
 
 def test_evaluation_is_repeatable(tmp_path: Path) -> None:
@@ -120,7 +234,7 @@ def test_topic(tmp_path: Path) -> None:
     assert 0.2 < found["baselines"]["prior_sampled"]["accuracy"] < 0.55
     low, high = found["intervals"]["accuracy"]
     assert low < 110 / 120 < high
-    assert found["accuracy_by_kind"] == {"book": 1, "paper": 0}
+    assert found["domains"] == {}  # ten papers are too few for a row of their own
     assert np.sum(found["confusion"]) == 120
     assert found["confusion"][TOPICS.index("Arts")][TOPICS.index("Science")] == 4
     assert found["per_class"]["Science"]["precision"] == 0
@@ -136,29 +250,95 @@ def test_summarization(tmp_path: Path) -> None:
     ]
     found = evaluate_file("summarization", save(tmp_path, rows * 3), FakeModel())
     assert found["columns"] == {"source": "source", "reference": "targets"}
-    assert found["metrics"] == {"rouge1": 1, "rouge2": 1, "rougeL": 1, "words": 8}
-    assert set(found["baselines"]) == {"lead_1", "lead_3", "best_sentence"}
+    assert found["kind"] == "sentence"
+    measured = found["metrics"]
+    assert {name: measured[name] for name in overlap.ROUGE_TYPES} == {"rouge1": 1, "rouge2": 1, "rougeL": 1}
+    assert (measured["words"], measured["copied"], measured["supported"]) == (8, 1, 1)
+    assert "written" not in measured  # this model does not say where its summaries come from
+    assert set(found["baselines"]) == {"lead_1", "lead_3", "textrank", "best_sentence"}
     assert found["baselines"]["best_sentence"]["rougeL"] == 1
     assert 0 < found["baselines"]["lead_1"]["rouge1"] < found["baselines"]["lead_3"]["rouge1"] < 1
     assert found["intervals"]["rouge1"] == [1, 1]
 
 
+PAPER = {"source": "some/repository", "title": "T", "body": LONG * 3, "abstract": LONG}
+BOOK = {"title": "T", "text": LONG * 3, "description": LONG * 3, "short_description": LONG}
+
+
 @pytest.mark.parametrize(
-    ("row", "source", "reference"),
+    ("row", "columns", "kind"),
     [
-        ({"source": "some/repository", "title": "T", "body": LONG * 3, "abstract": LONG}, "body", "abstract"),
-        ({"title": "A title", "abstract": LONG * 3}, "abstract", "title"),
-        (
-            {"title": "T", "text": LONG * 3, "description": LONG, "short_description": LONG},
-            "text",
-            "short_description",
-        ),
-        ({"description": LONG * 3, "summary": "Short."}, "description", "summary"),
+        (PAPER, ("body", "abstract"), "abstract"),
+        ({"title": "A title", "abstract": LONG * 3}, ("abstract", "title"), "sentence"),
+        (BOOK, ("text", "description"), "description"),
+        (BOOK | {"text": None}, ("description", "short_description"), "sentence"),
+        ({"description": LONG * 3, "summary": "Short."}, ("description", "summary"), "sentence"),
+        ({"source": LONG * 3, "targets": ["A"], "title": "T"}, ("source", "targets"), "sentence"),
     ],
 )
-def test_summary_columns(tmp_path: Path, row: dict[str, Any], source: str, reference: str) -> None:
-    found = evaluate_file("summarization", save(tmp_path, [row]), FakeModel())
-    assert found["columns"] == {"source": source, "reference": reference}
+def test_summary_columns_and_kinds(
+    tmp_path: Path, row: dict[str, Any], columns: tuple[str, str], kind: str
+) -> None:
+    class Asked(FakeModel):
+        def __init__(self) -> None:
+            super().__init__()
+            self.kinds: list[str] = []
+
+        def summarize(self, texts: Sequence[str], kind: str = "sentence") -> list[str]:
+            self.kinds.append(kind)
+            return super().summarize(texts)
+
+    model = Asked()
+    found = evaluate_file("summarization", save(tmp_path, [row]), model)
+    assert found["columns"] == {"source": columns[0], "reference": columns[1]}
+    assert found["kind"] == kind
+    assert set(model.kinds) == {kind}
+    opening = {"description": "first_80_words", "abstract": "first_200_words"}.get(kind)
+    assert opening is None or opening in found["baselines"]
+
+
+def test_where_a_summary_comes_from_is_reported(tmp_path: Path) -> None:
+    class Shown(NamedTuple):
+        summary: str
+        summary_source: str
+
+    class Analyzing(FakeModel):
+        def analyze(self, texts: Sequence[str]) -> list[Shown]:
+            return [
+                Shown("A man tells of the whale.", "written")
+                if text.startswith("1")
+                else Shown("It cost 7 ships.", "extracted")
+                for text in texts
+            ]
+
+    rows = [{"source": f"{number % 4} {LONG * 3}", "targets": ["whale"]} for number in range(8)]
+    found = evaluate_file("summarization", save(tmp_path, rows), Analyzing())["metrics"]
+    assert found["written"] == 0.25
+    assert found["supported"] == 0.25
+    assert found["copied"] == 0
+
+
+def test_bleu_is_left_out_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path, [{"source": LONG * 3, "targets": ["The white whale sinks it in the end."]}] * 2)
+    with_it = evaluate_file("summarization", path, FakeModel())
+    monkeypatch.setattr(overlap, "HAS_BLEU", False)
+    without = evaluate_file("summarization", path, FakeModel())
+    assert with_it["metrics"].pop("bleu4") == 1
+    assert "sacrebleu" in without["note"]
+    assert without["metrics"] == with_it["metrics"]
+
+
+def test_bert_score_takes_the_best_reference(tmp_path: Path) -> None:
+    def states(texts: Sequence[str]) -> list[np.ndarray]:
+        return [np.array([[float("white" in text), 1.0]]) for text in texts]
+
+    rows = [{"source": LONG * 3, "targets": ["Nothing alike", "A white one"]}] * 3
+    frame = read_rows("summarization", save(tmp_path, rows))
+    found = evaluate_rows("summarization", frame, FakeModel(), Setting(token_states=states)).report
+    assert found["metrics"]["bert_score"] == 1
+    only = frame.assign(targets=[["Nothing alike"]] * 3)
+    found = evaluate_rows("summarization", only, FakeModel(), Setting(token_states=states)).report
+    assert found["metrics"]["bert_score"] == pytest.approx(0.7071, abs=1e-4)
 
 
 def test_embedding(tmp_path: Path) -> None:
@@ -176,11 +356,34 @@ def test_embedding(tmp_path: Path) -> None:
     assert found["intervals"]["mrr@10"] == [1, 1]
 
 
+def test_embedding_beside_the_original(tmp_path: Path) -> None:
+    class Halfway(FakeFrozen):
+        def embed(self, texts: Sequence[str]) -> np.ndarray:
+            mixed = FakeModel().embed(texts) + 1 / np.sqrt(384)
+            return mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
+
+    rows = [{"title": f"w{number}", "abstract": f"w{number} {'x' * 200}"} for number in range(30)]
+    frame = read_rows("embedding", save(tmp_path, rows))
+    found = evaluate_rows("embedding", frame, FakeModel(), Setting(Halfway())).report
+    assert found["baselines"]["original_minilm"] == {"mrr@10": 1, "recall@10": 1}
+    assert found["metrics"]["cosine_to_original"] == pytest.approx(0.725, abs=1e-3)
+    assert found["baselines"]["shuffled"]["cosine_to_original"] < 0.1
+
+
+def test_the_pool_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrieval, "POOL_SIZE", 20)
+    rows = [{"title": f"w{number}", "abstract": f"w{number} {'x' * 200}"} for number in range(30)]
+    outcome = evaluate_rows("embedding", read_rows("embedding", save(tmp_path, rows)), FakeModel())
+    assert outcome.report["n"] == len(outcome.predictions) == 20
+
+
 @pytest.mark.parametrize(
     ("task", "row", "message"),
     [
         ("emotion", {"labels": ["joy"]}, "Column 'text' is missing; there are labels"),
         ("emotion", {"text": "a"}, "Column 'labels' is missing"),
+        ("emotion", {"text": "a", "labels": []}, "names no emotion"),
+        ("emotion", {"text": "a", "valence": "high"}, "Column 'valence', row 0: 'high' is no number"),
         ("emotion", {"text": " ", "labels": ["joy"]}, "Column 'text', row 0"),
         ("emotion", {"text": "a", "labels": ["glee"]}, r"row 0: \['glee'\] are no emotions"),
         ("emotion", {"text": "a", "labels": [3]}, "no list of strings"),
@@ -211,29 +414,4 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'mood' is no task"):
         evaluate_file("mood", save(tmp_path, emotion_rows()), FakeModel())
     with pytest.raises(DataError, match="no rows"):
-        evaluate_file("emotion", save(tmp_path, emotion_rows()[:1]), FakeModel(), rows=slice(1, None, 2))
-
-
-def test_builder_measures_what_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    analyzer = pytest.importorskip("leximind.inference.analyzer")
-    monkeypatch.setattr(analyzer.LexiMind, "from_pretrained", lambda _: FakeModel())
-    data, model = tmp_path / "data", tmp_path / "model"
-    model.mkdir()
-    common = ["--data", str(data), "--model", str(model), "--report", str(tmp_path / "report")]
-    assert builder.main(common) == 1
-    assert "no validation file" in capsys.readouterr().err
-    (data / "emotion").mkdir(parents=True)
-    pd.DataFrame(emotion_rows()).to_parquet(data / "emotion" / "goemotions_validation.parquet")
-    assert builder.main(common) == 0
-    results = json.loads((tmp_path / "report" / "evaluation.json").read_text())
-    assert results["Emotion, GoEmotions"]["n"] == 100  # the odd rows: the others are for tuning
-    metrics = json.loads((model / "metrics.json").read_text())["Emotion, GoEmotions"]
-    assert metrics["micro_f1"]["model"] == metrics["micro_f1"]["low"] == 1
-    assert 0 < metrics["macro_f1"]["shuffled"] < metrics["macro_f1"]["model"]
-    table = (tmp_path / "report" / "evaluation.md").read_text()
-    assert "| Emotion, GoEmotions | 100 | micro f1 | 1.000 | 1.000 to 1.000 | majority 0." in table
-    assert table.strip() in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        builder.main([*common, "--limit", "0"])
+        read_rows("emotion", save(tmp_path, emotion_rows()[:1]), select=lambda frame: frame.iloc[1::2])

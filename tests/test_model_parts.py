@@ -1,4 +1,4 @@
-"""Positions, attention, blocks, LoRA and presets, each against its definition or `transformers`."""
+"""Positions, attention, blocks and stacks, each against its definition or `transformers`."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from leximind.errors import InputError, ModelError
 from leximind.model.attention import Attention, KVCache, causal_mask, padding_mask
 from leximind.model.config import Position, StackConfig
-from leximind.model.layers import LoRALinear, RMSNorm, add_lora, merge_lora
+from leximind.model.layers import RMSNorm
 from leximind.model.stack import Stack
 
 torch.set_num_threads(1)
@@ -149,41 +149,3 @@ def test_freeze(n_layers: int) -> None:
 def test_freezing_blocks_that_are_not_there(n_layers: int) -> None:
     with pytest.raises(ModelError, match=f"{n_layers} layers were to be frozen, but the stack has 3"):
         stack(SMALL).freeze(n_layers)
-
-
-def test_lora_starts_as_nothing_and_merges_into_the_weights() -> None:
-    model, x = stack(SMALL), noise(2, 5, 32)
-    before, weights = model(x), {name: value.clone() for name, value in model.state_dict().items()}
-    add_lora(model, ("q", "v"), rank=4, alpha=8.0)
-    torch.testing.assert_close(model(x), before, rtol=0, atol=1e-6)  # the update is zero at the start
-    trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
-    assert trained == {
-        f"blocks.{i}.self_attention.{p}.{part}" for i in range(3) for p in "qv" for part in "ab"
-    }
-    model(x).sum().backward()
-    for name, part in model.named_modules():
-        if isinstance(part, LoRALinear):
-            assert part.b.grad is not None and part.b.grad.abs().sum() > 0, name
-            torch.nn.init.normal_(part.b, std=0.3)
-    adapted = model(x)
-    assert not torch.allclose(adapted, before, atol=1e-2)
-    merge_lora(model)
-    assert not any(isinstance(part, LoRALinear) for part in model.modules())
-    assert set(model.state_dict()) == set(weights)
-    torch.testing.assert_close(model(x), adapted, rtol=0, atol=1e-5)
-    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, weights[name])}
-    assert changed == {f"blocks.{i}.self_attention.{p}.weight" for i in range(3) for p in "qv"}
-
-
-def test_lora_update_is_scaled_by_alpha_over_rank() -> None:
-    layer, x = LoRALinear(torch.nn.Linear(6, 5), rank=2, alpha=3.0), noise(4, 6)
-    assert torch.equal(layer(x), layer.base(x))
-    torch.nn.init.normal_(layer.b)
-    torch.testing.assert_close(layer(x) - layer.base(x), 1.5 * x @ layer.a.T @ layer.b.T)
-
-
-def test_lora_with_nothing_to_wrap() -> None:
-    with pytest.raises(ModelError, match="No linear layer is called query or value"):
-        add_lora(stack(SMALL), ("query", "value"), rank=2, alpha=2.0)
-    with pytest.raises(ModelError, match="rank is 0"):
-        add_lora(stack(SMALL), ("q",), rank=0, alpha=2.0)

@@ -106,9 +106,12 @@ def test_tasks_that_cannot_be_run(model: MultiTask) -> None:
             plain(task, token_ids)
 
 
-def test_embedding_is_projected_only_where_widths_differ() -> None:
-    assert not list(EmbeddingHead(16, 16).parameters())
-    assert EmbeddingHead(16, 8)(states(), MASK).shape == (3, 8)
+def test_embedding_is_projected_where_widths_differ_or_it_is_wanted() -> None:
+    plain, projected = EmbeddingHead(16, 16, project=False), EmbeddingHead(16, 16, project=True)
+    assert not list(plain.parameters())
+    assert EmbeddingHead(16, 8, project=False)(states(), MASK).shape == (3, 8)
+    projected.reset()
+    torch.testing.assert_close(projected(states(), MASK), plain(states(), MASK))
 
 
 @pytest.mark.parametrize("label", [0, 3])

@@ -56,9 +56,9 @@ def test_content_words_leave_out_function_words() -> None:
 def test_key_sentences_are_central_distinct_and_of_a_sensible_length() -> None:
     axis = np.eye(4, dtype=np.float32)
     vectors = np.stack([axis[0], axis[1], axis[1], axis[2] * 0.5 + axis[0] * 0.5])
-    whole = (axis[1] * 0.9 + axis[0] * 0.4).astype(np.float32)
-    order = [i for i, _ in rank_sentences(vectors, whole, np.array([10, 10, 10, 10]))]
+    relevance = np.array([0.7, 0.9, 0.9, 0.2], np.float32)
+    order = [i for i, _ in rank_sentences(relevance, vectors, np.array([10, 10, 10, 10]))]
     assert order[0] == 1 and order[1] != 2, "a twin of the best sentence is not the second best"
-    order = [i for i, _ in rank_sentences(vectors, whole, np.array([10, 2, 10, 10]))]
+    order = [i for i, _ in rank_sentences(relevance, vectors, np.array([10, 2, 10, 10]))]
     assert order[0] == 2, "a fragment gives way to a sentence"
-    assert len(rank_sentences(vectors[:1], whole, np.array([1]))) == 1
+    assert len(rank_sentences(relevance[:1], vectors[:1], np.array([1]))) == 1

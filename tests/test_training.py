@@ -1,21 +1,18 @@
-"""Training: the same batches every time, gradients where they belong, and a killed run that ends the same."""
+"""Training: the same batches every time, and gradients where they belong."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from leximind.errors import ModelError
 from leximind.labels import EMOTIONS
 from leximind.model.multitask import MultiTask
 from leximind.training import examples
 from leximind.training.batches import IGNORE, BatchPlan, bucket, collate
-from leximind.training.calibration import fit_platt, fit_temperature
+from leximind.training.calibration import expected_f1_thresholds, fit_platt, fit_temperature
 from leximind.training.examples import Example
-from leximind.training.loop import CHECKPOINT, LoopConfig, Trainer, load_weights
 from leximind.training.losses import distillation_loss, task_loss
 from leximind.training.optimiser import parameter_groups, rate_factor
 from leximind.training.sampling import task_probabilities, task_schedule
@@ -142,67 +139,6 @@ def test_distillation_is_zero_for_the_teacher_itself() -> None:
     assert float(distillation_loss(states.detach(), batch, tiny_model(1).backbone)) > 0.1
 
 
-def trainer(folder: Path, n_steps: int = 12) -> Trainer:
-    plans = {
-        task: BatchPlan(random_examples(task, 40), 8, 256, 0)
-        for task in ("emotion", "topic", "summarization")
-    }
-    config = LoopConfig(n_steps, 3, {"": 1e-3, "heads": 1e-2}, save_every=4, log_every=2, distillation=1.0)
-    return Trainer(
-        tiny_model().train(),
-        plans,
-        dict.fromkeys(plans, 1 / 3),
-        config,
-        folder,
-        teacher=tiny_model(1).backbone,
-    )
-
-
-class KilledError(Exception):
-    """Stands for a kill in the middle of a run."""
-
-
-def test_a_killed_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = trainer(tmp_path / "whole")
-    whole.train()
-
-    broken = trainer(tmp_path / "broken")
-    advance = broken._advance
-
-    def die(task: str) -> float:
-        if broken.step == 7:
-            raise KilledError
-        return advance(task)
-
-    monkeypatch.setattr(broken, "_advance", die)
-    with pytest.raises(KilledError):
-        broken.train()
-    resumed = trainer(tmp_path / "broken")
-    resumed.train()
-    assert resumed.step == whole.step == 12
-    for name, weight in whole.model.state_dict().items():
-        assert torch.equal(weight, resumed.model.state_dict()[name]), name
-
-
-def test_the_log_and_the_checkpoint_say_what_happened(tmp_path: Path) -> None:
-    run = trainer(tmp_path)
-    run.train()
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [2, 4, 6, 8, 10, 12]
-    other = tiny_model(5)
-    load_weights(other, tmp_path / CHECKPOINT)
-    assert all(torch.equal(a, b) for a, b in zip(other.parameters(), run.model.parameters(), strict=True))
-    assert not (tmp_path / "checkpoint.partial").exists()
-
-
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
-    run = trainer(tmp_path)
-    with torch.no_grad():
-        run.model.backbone.embedding.weight.fill_(float("nan"))
-    with pytest.raises(ModelError, match="loss is nan at step 0"):
-        run.train()
-
-
 def test_tables_become_examples() -> None:
     frame = pd.DataFrame({"text": ["I love whales.", "so sad"], "labels": [["love", "joy"], ["sadness"]]})
     love, sad = examples.emotion_examples(frame, tokenizer(), 16)
@@ -251,3 +187,19 @@ def test_model_used_in_training_is_the_one_that_is_shipped() -> None:
     description = json.loads((MODEL_DIR / "config.json").read_text())
     assert description["architecture"] == MultiTask.__name__ and description["storage"] == "int8"
     assert (MODEL_DIR / "model.safetensors").stat().st_size < 45e6
+
+
+def test_thresholds_are_those_with_the_best_expected_f1() -> None:
+    """Against every threshold tried on labels drawn from the probabilities."""
+    rng = np.random.default_rng(0)
+    probabilities = rng.beta(0.5, 3.0, size=(4000, 3)).astype(np.float32)
+    thresholds = expected_f1_thresholds(probabilities)
+    labels = rng.random((50, *probabilities.shape)) < probabilities
+    for label in range(3):
+
+        def average(threshold: float, label: int = label) -> float:
+            given, due = probabilities[:, label] >= threshold, labels[..., label]
+            return float(np.mean(2 * (due & given).sum(1) / (due.sum(1) + given.sum())))
+
+        best = max(average(threshold) for threshold in np.linspace(0.02, 0.9, 45))
+        assert average(thresholds[label]) >= best - 0.002

@@ -4,15 +4,13 @@ In all of them N counts texts and L labels; ``labels`` and ``predictions`` are 0
 is 0/0 it counts as 0, as in scikit-learn with ``zero_division=0``.
 """
 
-from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-ROUGE_TYPES: Final = ("rouge1", "rouge2", "rougeL")
 
 
 class Scores(NamedTuple):
@@ -60,24 +58,56 @@ def average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
 
 
 def mean_average_precision(labels: ArrayLike, scores: ArrayLike) -> float:
-    """The mean of ``average_precision`` over the labels that occur, from (N, L) each."""
+    """The mean of ``average_precision`` over the labels that occur, from (N, L) each; 0 when none does."""
     gold, values = np.asarray(labels).astype(np.bool_), np.asarray(scores)
     present = np.flatnonzero(gold.any(axis=0))
-    return float(np.mean([average_precision(gold[:, label], values[:, label]) for label in present]))
+    found = [average_precision(gold[:, label], values[:, label]) for label in present]
+    return float(np.mean(found)) if found else 0.0
+
+
+class Bins(NamedTuple):
+    """Decisions by how sure they were, in B bins of equal width; (B,) each, 0 where a bin is empty."""
+
+    confidence: Floats
+    frequency: Floats
+    n: NDArray[np.int64]
+
+
+def bin_confidence(probabilities: ArrayLike, outcomes: ArrayLike, n_bins: int = 15) -> Bins:
+    """Mean probability and share of true outcomes in each bin, for a reliability diagram.
+
+    Arrays of any one shape: for several labels all decisions count, for one label out of several give the
+    highest probability and whether it was right. A bin holds what lies above its lower edge, up to its upper.
+    """
+    confidence = np.asarray(probabilities, np.float64).ravel()
+    is_true = np.asarray(outcomes, np.float64).ravel()
+    bins = np.clip(np.ceil(confidence * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
+    n = np.bincount(bins, minlength=n_bins)
+    sums = (np.bincount(bins, weights=values, minlength=n_bins) for values in (confidence, is_true))
+    means = [total / np.maximum(n, 1) for total in sums]
+    return Bins(means[0], means[1], n)
 
 
 def calibration_error(probabilities: ArrayLike, outcomes: ArrayLike, n_bins: int = 15) -> float:
     """Expected calibration error: confidence against frequency, weighted over bins of equal width.
 
-    Guo et al., "On Calibration of Modern Neural Networks", 2017, equation 3. Arrays of any one shape: for
-    several labels all decisions count, for one label out of several give the highest probability and
-    whether it was right.
+    Guo et al., "On Calibration of Modern Neural Networks", 2017, equation 3; arrays as in `bin_confidence`.
     """
-    confidence = np.asarray(probabilities, np.float64).ravel()
-    is_true = np.asarray(outcomes, np.float64).ravel()
-    bins = np.clip(np.ceil(confidence * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
-    gap = np.bincount(bins, weights=confidence - is_true, minlength=n_bins)
-    return float(np.abs(gap).sum() / len(confidence))
+    bins = bin_confidence(probabilities, outcomes, n_bins)
+    return float((np.abs(bins.confidence - bins.frequency) * bins.n).sum() / bins.n.sum())
+
+
+def correlation(first: ArrayLike, second: ArrayLike) -> float:
+    """Pearson's r of (N,) and (N,); 0 where one of them is constant."""
+    pair = np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)])
+    pair = pair - pair.mean(axis=1, keepdims=True)
+    scale = float(np.prod(np.linalg.norm(pair, axis=1)))
+    return float(pair[0] @ pair[1]) / scale if scale > 0 else 0.0
+
+
+def rank_correlation(first: ArrayLike, second: ArrayLike) -> float:
+    """Spearman's rho of (N,) and (N,): Pearson's r of the ranks, equal values sharing their mean rank."""
+    return correlation(*(pd.Series(np.asarray(values)).rank() for values in (first, second)))
 
 
 def accuracy(gold: ArrayLike, predicted: ArrayLike) -> float:
@@ -96,25 +126,6 @@ def one_hot(numbers: ArrayLike, n_labels: int) -> NDArray[np.bool_]:
     return np.asarray(np.eye(n_labels, dtype=np.bool_)[np.asarray(numbers)])
 
 
-def bootstrap_interval(
-    statistic: Callable[[NDArray[np.intp]], float],
-    n: int,
-    *,
-    n_resamples: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """The percentile interval of a statistic under resampling of texts (Efron, 1979).
-
-    Args:
-        statistic: called with (n,) row numbers, drawn with replacement.
-    """
-    rng = np.random.default_rng(seed)
-    values = [statistic(rng.integers(0, n, n)) for _ in range(n_resamples)]
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
 def tune_thresholds(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
     """For each label the threshold with the best F1: a label is given where ``probability >= threshold``.
 
@@ -126,12 +137,6 @@ def tune_thresholds(probabilities: ArrayLike, labels: ArrayLike) -> Floats:
     """
     values, gold = np.asarray(probabilities, np.float64), np.asarray(labels).astype(np.bool_)
     return np.array([_tune(values[:, label], gold[:, label]) for label in range(values.shape[1])])
-
-
-def rouge(prediction: str, references: Sequence[str]) -> dict[str, float]:
-    """ROUGE-1, ROUGE-2 and ROUGE-L F1 (Lin, 2004) with stemming, each against its best reference."""
-    scored = _rouge_scorer().score_multi(list(references), prediction)
-    return {name: float(scored[name].fmeasure) for name in ROUGE_TYPES}
 
 
 def rank_matches(queries: Any, documents: Any, *, chunk: int = 256) -> NDArray[np.int64]:
@@ -193,22 +198,3 @@ def _tune(values: Floats, gold: NDArray[np.bool_]) -> float:
     below = float(ranked[n_given[best]])
     middle = (lowest + below) / 2
     return middle if middle > below else lowest
-
-
-@cache
-def _rouge_scorer() -> Any:
-    from nltk.stem.porter import PorterStemmer
-    from rouge_score.rouge_scorer import RougeScorer
-    from rouge_score.tokenizers import DefaultTokenizer
-
-    # Stemming takes most of the time, and the same words and references come again and again.
-    tokenizer = DefaultTokenizer(use_stemmer=False)
-    stem = cache(PorterStemmer().stem)
-    plain = tokenizer.tokenize
-
-    @lru_cache(maxsize=4096)
-    def tokenize(text: str) -> list[str]:
-        return [stem(word) if len(word) > 3 else word for word in plain(text)]
-
-    tokenizer.tokenize = tokenize
-    return RougeScorer(list(ROUGE_TYPES), tokenizer=tokenizer)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from leximind.errors import DataError, InputError, NotFoundError
 
@@ -14,28 +16,24 @@ MIN_TEXT_CHARS: Final = 200
 _HINT: Final = "Rename the columns, or choose another file."
 
 
-def read_table(path: Path, rows: slice, limit: int | None) -> pd.DataFrame:
-    """The chosen rows of a .parquet, .jsonl or .csv file.
+def read_table(path: Path) -> pd.DataFrame:
+    """The rows of a .parquet, .jsonl or .csv file.
 
     Raises:
         NotFoundError: there is no such file.
         InputError: another kind of file.
-        DataError: it is damaged, or no row is left.
+        DataError: it is damaged.
     """
     if not path.is_file():
         raise NotFoundError(f"There is no file {path}.", hint="Check the path.")
     try:
-        frame = _read(path)
+        return _read(path)
     except InputError:
         raise
     except (OSError, ValueError) as error:  # pyarrow's and pandas's errors on damaged files are of these
         raise DataError(
             f"{path} cannot be read as {path.suffix}.", hint="Make or download it again."
         ) from error
-    frame = frame.iloc[rows].head(len(frame) if limit is None else limit)
-    if frame.empty:
-        raise DataError(f"{path} has no rows to evaluate.", hint="Choose another file, or a higher limit.")
-    return frame
 
 
 def read_texts(frame: pd.DataFrame, column: str) -> list[str]:
@@ -64,6 +62,24 @@ def read_lists(frame: pd.DataFrame, column: str) -> list[list[str]]:
     return [_read_list(value, column, row) for row, value in frame[column].items()]
 
 
+def read_numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    """A column of finite numbers, (N,).
+
+    Raises:
+        DataError: the column is missing, or a row holds no number.
+    """
+    if column not in frame:
+        raise DataError(f"Column {column!r} is missing; there are {', '.join(frame.columns)}.", hint=_HINT)
+    values = np.asarray(pd.to_numeric(frame[column], errors="coerce"), np.float64)
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise DataError(
+            f"Column {column!r}, row {frame.index[row]}: {frame[column].iloc[row]!r} is no number.",
+            hint="Take the row out.",
+        )
+    return values
+
+
 def choose_column(frame: pd.DataFrame, candidates: Sequence[str], *, min_chars: int = 0) -> str:
     """The first candidate that is there and holds texts (or lists of texts), long enough on average.
 
@@ -78,6 +94,18 @@ def choose_column(frame: pd.DataFrame, candidates: Sequence[str], *, min_chars: 
         f"One of the columns {wanted} was expected; there are {', '.join(frame.columns)}.",
         hint=_HINT,
     )
+
+
+def choose_pair(
+    frame: pd.DataFrame, pairs: Sequence[tuple[str, str]], *, min_chars: int
+) -> tuple[str, str] | None:
+    """The first pair whose columns both hold texts, those of the first long enough on average; or None."""
+    for source, reference in pairs:
+        if source in frame and reference in frame:
+            is_long = _mean_chars(frame[source]) >= min_chars
+            if is_long and _mean_chars(frame[reference]) >= 1:
+                return source, reference
+    return None
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -9,14 +9,16 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from leximind.errors import InputError
-from leximind.inference.analysis import Analysis, ArcPoint, Cue, Sentence, SummarySource
+from leximind.inference.analysis import Analysis, ArcPoint, Cue, SummarySource
+from leximind.inference.extracts import essence, extract, key_sentences
 from leximind.inference.profile import Profile
-from leximind.inference.reading import Reading, contributions, encode, read
+from leximind.inference.reading import Reading, contributions, emotion_logits, encode, read_texts
 from leximind.inference.summaries import (
     CONFIDENCE,
+    EXTRACT_WORDS,
     Draft,
+    SummaryKind,
     is_faithful,
-    rank_sentences,
     true_case,
     write_summaries,
 )
@@ -24,7 +26,6 @@ from leximind.inference.tone import above_thresholds, stand_out
 from leximind.labels import EMOTIONS, TOPICS
 from leximind.model.checkpoint import fetch
 from leximind.model.multitask import MultiTask
-from leximind.model.seq2seq import Memory
 from leximind.text.clean import clean
 from leximind.text.language import UNDECIDED, identify
 from leximind.text.passages import Passage, split_passages, split_units
@@ -90,7 +91,7 @@ class LexiMind:
         readings = self._read(
             [self._passages(entry.text, i, notes[i], max_passages) for i, entry in enumerate(cleaned)]
         )
-        written = self._write(readings)
+        written = self._write([entry.text for entry in cleaned], readings)
         return [
             self._analysis(cleaned[i].text, readings[i], written[i], notes[i]) for i in range(len(texts))
         ]  # fmt: skip
@@ -103,32 +104,59 @@ class LexiMind:
 
     def emotion_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated probabilities (N, 28)."""
-        return np.stack([self._emotions(reading) for reading in self._read_texts(texts)])
+        groups = [
+            [unit for passage in passages for unit in split_units(passage, self.tokenizer)]
+            for passages in (self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts))
+        ]
+        states = encode(self.model, list(chain(*groups)), "emotion")
+        probabilities = iter(self.profile.emotion_probabilities(emotion_logits(self.model, states)))
+        return np.stack(
+            [
+                np.average(
+                    list(islice(probabilities, len(units))),
+                    axis=0,
+                    weights=[len(unit.token_ids) for unit in units],
+                ).astype(np.float32)
+                for units in groups
+            ]
+        )
 
     def topic_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probabilities (N, 7)."""
         return np.stack([self._topics(reading) for reading in self._read_texts(texts)])
 
-    def summarize(self, texts: Sequence[str]) -> list[str]:
-        """The summary that `analyze` would show for each text."""
+    def summarize(self, texts: Sequence[str], kind: SummaryKind = "sentence") -> list[str]:
+        """A summary of each text: the sentence that `analyze` would show, or an extract.
+
+        Args:
+            kind: ``sentence``; ``description``, about 150 words; ``abstract``, about 200 words.
+
+        Raises:
+            InputError: the kind is unknown, or a text holds nothing to read.
+        """
+        if kind != "sentence" and kind not in EXTRACT_WORDS:
+            known = ", ".join(["sentence", *EXTRACT_WORDS])
+            raise InputError(f"The kind of summary is {kind!r}, but one of {known} was expected.")
         cleaned = [clean(text).text for text in texts]
         readings = self._read_texts(texts)
+        if kind != "sentence":
+            return [
+                extract(text, reading, EXTRACT_WORDS[kind])
+                for text, reading in zip(cleaned, readings, strict=True)
+            ]
         return [
-            self._summary(text, reading, draft)[0]
-            for text, reading, draft in zip(cleaned, readings, self._write(readings), strict=True)
+            self._summary(text, key_sentences(text, reading)[0].text, draft)[0]
+            for text, reading, draft in zip(cleaned, readings, self._write(cleaned, readings), strict=True)
         ]
 
     def _read_texts(self, texts: Sequence[str]) -> list[Reading]:
-        return self._read([self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts)])
+        """What the texts are about; their feelings are not read."""
+        passages = [self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts)]
+        return read_texts(self.model, passages, None)
 
     def _read(self, passages: list[list[Passage]]) -> list[Reading]:
         units = [[split_units(passage, self.tokenizer) for passage in group] for group in passages]
-        pieces = [[*group, *chain(*parts)] for group, parts in zip(passages, units, strict=True)]
-        states = iter(encode(self.model, list(chain(*pieces))))
-        return [
-            read(self.model, group, parts, list(islice(states, len(own))))
-            for group, parts, own in zip(passages, units, pieces, strict=True)
-        ]
+        return read_texts(self.model, passages, units)
 
     def _passages(self, text: str, index: int, notes: list[str], limit: int | None) -> list[Passage]:
         passages = split_passages(text, self.tokenizer)
@@ -152,35 +180,23 @@ class LexiMind:
         probabilities = self.profile.topic_probabilities(reading.topics)
         return np.average(probabilities, axis=0, weights=reading.lengths).astype(np.float32)
 
-    def _key_sentences(self, text: str, reading: Reading) -> list[Sentence]:
-        spans = [span for _, span in reading.sentences]
-        lengths = np.array([len(WORD.findall(text[span.start : span.end])) for span in spans])
-        ranked = rank_sentences(reading.sentence_vectors, reading.vector, lengths)
-        return [
-            Sentence(
-                " ".join(text[spans[i].start : spans[i].end].split()), spans[i].start, spans[i].end, score
-            )
-            for i, score in ranked
-        ]
-
     @torch.inference_mode()
-    def _write(self, readings: Sequence[Reading]) -> list[Draft]:
-        """A sentence of the decoder for each text, read from the passage that stands for it best."""
+    def _write(self, texts: Sequence[str], readings: Sequence[Reading]) -> list[Draft]:
+        """A sentence of the decoder for each text, written from its key sentences alone."""
         drafts: list[Draft] = []
         for start in range(0, len(readings), 16):
-            part = readings[start : start + 16]
-            picks = [int((reading.passage_vectors @ reading.vector).argmax()) for reading in part]
-            states = [reading.states[i] for reading, i in zip(part, picks, strict=True)]
-            rows = [reading.passages[i].token_ids for reading, i in zip(part, picks, strict=True)]
-            token_ids, mask = pad(rows, self.tokenizer.pad_id)
-            memory = Memory(torch.nn.utils.rnn.pad_sequence(states, batch_first=True), mask, token_ids)
+            part = slice(start, start + 16)
+            pairs = zip(texts[part], readings[part], strict=True)
+            rows = [essence(text, reading, self.tokenizer) for text, reading in pairs]
+            memory = self.model.encode(*pad(rows, self.tokenizer.pad_id))
             drafts += write_summaries(
                 self.model.backbone, memory, self.tokenizer, self.profile.summary_start, self.forbidden
             )
         return drafts
 
-    def _summary(self, text: str, reading: Reading, draft: Draft) -> tuple[str, SummarySource]:
-        key = self._key_sentences(text, reading)[0].text
+    @staticmethod
+    def _summary(text: str, key: str, draft: Draft) -> tuple[str, SummarySource]:
+        """The decoder's sentence where it may be shown, or else the key sentence."""
         sentence = true_case(draft.text, text)
         good = draft.confidence >= CONFIDENCE and is_faithful(sentence, text)
         return (sentence, "written") if good else (key, "extracted")
@@ -232,14 +248,15 @@ class LexiMind:
             )
         emotions, topics = self._emotions(reading), self._topics(reading)
         tone = self._tone(emotions)
-        summary, source = self._summary(text, reading, draft)
+        keys = key_sentences(text, reading)
+        summary, source = self._summary(text, keys[0].text, draft)
         return Analysis(
             text=text,
             language=language,
             notes=tuple(notes),
             summary=summary,
             summary_source=source,
-            key_sentences=tuple(self._key_sentences(text, reading)),
+            key_sentences=tuple(keys),
             topic=TOPICS[int(topics.argmax())],
             topic_scores=tuple(topics.tolist()),
             emotions=tuple(emotions.tolist()),

@@ -7,6 +7,7 @@ a long passage it sees states it never met (on REMAN's fiction, mean average pre
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from leximind.model.multitask import MultiTask
+from leximind.model.multitask import EXTRACTS, MultiTask, sentence_places
 from leximind.text.passages import Passage, TokenSpan
 from leximind.text.tokenizer import pad
 
 BATCH_TOKENS = 4096
+# Sentences that the selection head compares at once, about 5,000 words.
+WINDOW = 256
+LEAD = 0.08
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Reading:
         unit_emotions: logits (U, 28).
         topics: logits (P, 7).
         passage_vectors: unit-length vectors (P, E).
-        sentences: every sentence with its passage; sentence_vectors: unit-length vectors (S, E).
+        sentences: every sentence with its passage; sentence_vectors: unit-length vectors (S, D).
+        relevance: how well each sentence stands for the text, (S, 2) from 0 to 1: alone, or among several.
     """
 
     passages: list[Passage]
@@ -45,6 +50,7 @@ class Reading:
     passage_vectors: NDArray[np.float32]
     sentences: list[tuple[int, TokenSpan]]
     sentence_vectors: NDArray[np.float32]
+    relevance: NDArray[np.float32]
 
     @property
     def lengths(self) -> NDArray[np.float32]:
@@ -64,47 +70,98 @@ class Reading:
 
 
 @torch.inference_mode()
-def encode(model: MultiTask, passages: Sequence[Passage]) -> list[Tensor]:
-    """States (T_p, D) of each passage, encoded once in batches of similar lengths."""
+def encode(model: MultiTask, passages: Sequence[Passage], task: str = "") -> list[Tensor]:
+    """States (T_p, D) of each passage as `task` reads them, encoded once in batches of similar lengths."""
+    device = next(model.parameters()).device
     states: list[Tensor] = [torch.empty(0)] * len(passages)
     for batch in _length_batches([len(passage.token_ids) for passage in passages]):
         token_ids, mask = pad([passages[i].token_ids for i in batch], model.config.backbone.pad_token_id)
-        encoded = model.backbone.encode(token_ids, mask).states
+        encoded = model.encode(token_ids.to(device), mask.to(device), task).states
         for row, i in enumerate(batch):
             states[i] = encoded[row, : len(passages[i].token_ids)]
     return states
 
 
 @torch.inference_mode()
-def read(
-    model: MultiTask, passages: list[Passage], units: list[list[Passage]], states: list[Tensor]
-) -> Reading:
-    """Pool everything that is wanted of one text.
+def read_texts(
+    model: MultiTask, passages: list[list[Passage]], units: list[list[list[Passage]]] | None
+) -> list[Reading]:
+    """Encode and pool what is wanted of several texts.
 
     Args:
-        passages: at least one; units: those of each passage.
-        states: of the passages, then of the units, in order.
+        passages: those of each text, at least one.
+        units: those of each passage of each text, or None where feelings are not asked for.
     """
-    flat = [unit for group in units for unit in group]
-    owners = np.array([i for i, group in enumerate(units) for _ in group])
-    states, unit_states = states[: len(passages)], states[len(passages) :]
-    sentences = [(i, sentence) for i, passage in enumerate(passages) for sentence in passage.sentences]
-    emotions = [model.heads["emotion"](*_padded(rows))[0] for rows in _parts(unit_states)]
+    states = iter(encode(model, list(chain(*passages))))
+    groups = units or [[[] for _ in text] for text in passages]
+    felt = iter(encode(model, [unit for text in groups for group in text for unit in group], "emotion"))
+    return [
+        _pool(
+            model,
+            text,
+            own,
+            states=list(islice(states, len(text))),
+            unit_states=list(islice(felt, sum(map(len, own)))),
+        )
+        for text, own in zip(passages, groups, strict=True)
+    ]
+
+
+@torch.inference_mode()
+def emotion_logits(model: MultiTask, unit_states: Sequence[Tensor]) -> NDArray[np.float32]:
+    """Logits (U, 28) of units from their states."""
+    logits = [model.heads["emotion"](*_padded(rows))[0] for rows in _parts(unit_states)]
+    return torch.cat(logits).float().numpy() if logits else np.zeros((0, model.config.n_emotions), np.float32)
+
+
+def _pool(
+    model: MultiTask,
+    passages: list[Passage],
+    units: list[list[Passage]],
+    *,
+    states: list[Tensor],
+    unit_states: list[Tensor],
+) -> Reading:
     topics = [model.heads["topic"](*_padded(rows)) for rows in _parts(states)]
-    vectors = [model.heads["embedding"](*_padded(rows)) for rows in _parts(states)]
-    spans = [states[i][sentence.first : sentence.last].mean(0) for i, sentence in sentences]
+    vectors = torch.cat([model.heads["embedding"](*_padded(rows)) for rows in _parts(states)])
+    sentences = [(i, sentence) for i, passage in enumerate(passages) for sentence in passage.sentences]
+    spans = torch.stack([states[i][sentence.first : sentence.last].mean(0) for i, sentence in sentences])
+    sentence_vectors = F.normalize(spans.float(), dim=-1)
+    lengths = torch.tensor([sentence.last - sentence.first for _, sentence in sentences])
     return Reading(
         passages,
         states,
-        flat,
+        [unit for group in units for unit in group],
         unit_states,
-        owners,
-        torch.cat(emotions).numpy(),
-        torch.cat(topics).numpy(),
-        torch.cat(vectors).numpy(),
+        np.array([i for i, group in enumerate(units) for _ in group]),
+        emotion_logits(model, unit_states),
+        torch.cat(topics).float().numpy(),
+        vectors.numpy(),
         sentences,
-        F.normalize(torch.stack(spans).float(), dim=-1).numpy(),
+        sentence_vectors.numpy(),
+        _relevance(model, sentence_vectors, lengths).numpy(),
     )
+
+
+def _relevance(model: MultiTask, vectors: Tensor, lengths: Tensor) -> Tensor:
+    """How well sentences (S, D) of so many tokens (S,) stand for their text, (S, 2) from 0 to 1.
+
+    Without a selection head, how close each is to the text's centre, with a small bonus for the opening.
+    """
+    if "selection" not in model.heads:
+        centre = F.normalize(vectors.mean(0), dim=0)
+        closeness = (vectors @ centre + LEAD / torch.arange(1, len(vectors) + 1)).clamp(0, 1)
+        return closeness[:, None].expand(-1, len(EXTRACTS))
+    head, parts = model.heads["selection"], []
+    for start in range(0, len(vectors), WINDOW):
+        part = slice(start, start + WINDOW)
+        places = sentence_places(lengths[part])[None]
+        mask = torch.ones(1, len(lengths[part]), dtype=torch.long)
+        parts.append(head(vectors[None, part], mask, places)[0].float())
+    scores = torch.cat(parts)
+    # A sentence alone competes with the others; one of several is in or out.
+    alone = (scores[:, 0] - scores[:, 0].max()).exp()
+    return torch.stack((alone, scores[:, 1].sigmoid()), dim=-1)
 
 
 @torch.inference_mode()

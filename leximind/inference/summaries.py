@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,9 +15,14 @@ from leximind.model.seq2seq import Memory, Seq2Seq
 from leximind.text.tokenizer import Tokenizer, pad, shift_right
 from leximind.text.words import WORD, Casing, content_words
 
+# What can be asked for: one sentence, or an extract of so many words.
+SummaryKind = Literal["sentence", "description", "abstract"]
+EXTRACT_WORDS: dict[SummaryKind, int] = {"description": 150, "abstract": 200}
+
 N_KEY_SENTENCES = 3
-REDUNDANCY = 0.5
-LEAD = 0.08
+REDUNDANCY = 0.3
+# Words of a sentence that can stand alone; how far an extract may overshoot.
+SHORTEST, LONGEST, SLACK = 6, 45, 1.15
 # The share of neighbouring words that must be neighbours in the source, and the least mean log-probability a
 # token of a sentence that may be shown.
 NEIGHBOURS = 0.5
@@ -31,29 +36,49 @@ DANGLING = frozenset(
 
 
 def rank_sentences(
+    relevance: NDArray[np.float32],
     vectors: NDArray[np.float32],
-    whole: NDArray[np.float32],
     lengths: NDArray[np.int64],
     n: int = N_KEY_SENTENCES,
 ) -> list[tuple[int, float]]:
-    """Choose sentences that are close to the whole text but not to each other.
+    """Choose sentences that stand for the text but do not repeat each other.
 
-    Maximal marginal relevance (Carbonell and Goldstein, 1998) over unit vectors (S, D) against the text's
-    (D,), with a small bonus for the opening; `lengths` (S,) in words keep fragments and monsters out where
-    there is a choice. Returns (sentence, score) pairs, best first.
+    Maximal marginal relevance (Carbonell and Goldstein, 1998) over relevance (S,) from 0 to 1 and unit
+    vectors (S, D); `lengths` (S,) in words keep fragments and monsters out where there is a choice.
+    Returns (sentence, relevance) pairs, best first.
     """
-    closeness = vectors @ whole + LEAD / np.arange(1, len(vectors) + 1)
-    fit = (lengths >= 6) & (lengths <= 45)
-    closeness = closeness - 0.3 * ~fit
-    chosen: list[tuple[int, float]] = []
+    fit = (lengths >= SHORTEST) & (lengths <= LONGEST)
+    wanted = relevance - 1.0 * ~fit
+    chosen: list[int] = []
     overlap = np.zeros(len(vectors))
     for _ in range(min(n, len(vectors))):
-        score = closeness - REDUNDANCY * overlap if chosen else closeness.copy()
-        score[[i for i, _ in chosen]] = -np.inf
+        score = wanted - REDUNDANCY * overlap
+        score[chosen] = -np.inf
         best = int(score.argmax())
-        chosen.append((best, float(closeness[best])))
+        chosen.append(best)
         overlap = np.maximum(overlap, vectors @ vectors[best])
-    return chosen
+    return [(i, float(relevance[i])) for i in chosen]
+
+
+def cover(
+    relevance: NDArray[np.float32], vectors: NDArray[np.float32], lengths: NDArray[np.int64], n_words: int
+) -> list[int]:
+    """The sentences of an extract of about `n_words` words, in the order of the text.
+
+    The best by relevance (S,) without repetition, as in `rank_sentences`; a sentence that would overshoot the
+    length by more than `SLACK` is passed over.
+    """
+    order = rank_sentences(relevance, vectors, lengths, len(vectors))
+    chosen: list[int] = []
+    total = 0
+    for i, _ in order:
+        if total >= n_words:
+            break
+        if chosen and total + lengths[i] > SLACK * n_words:
+            continue
+        chosen.append(i)
+        total += int(lengths[i])
+    return sorted(chosen)
 
 
 @dataclass(frozen=True)

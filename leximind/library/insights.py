@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from leximind.labels import EMOTIONS, KINDS, TOPICS
 
 if TYPE_CHECKING:
     from leximind.library.store import Library
+
+_MAX_FIGURES: Final = 12
+_MAX_FIGURE_CHARS: Final = 60_000
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Insights:
         model: the model that analysed the works; built_at: when (ISO), empty when unknown.
         version: content hash of the dataset.
         metrics: what was measured for the model on held-out data; empty when not known.
+        figures: SVG texts of what was measured, by name; not yet safe to show.
     """
 
     n_works: int
@@ -42,9 +46,12 @@ class Insights:
     built_at: str
     version: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, str] = field(default_factory=dict)
 
 
-def describe(library: "Library", metrics: Mapping[str, Any]) -> Insights:
+def describe(
+    library: "Library", metrics: Mapping[str, Any], figures: Mapping[str, str] | None = None
+) -> Insights:
     """Count what is in the library."""
     works = library.works
     centuries = Counter(work.year // 100 * 100 for work in works if work.year is not None)
@@ -67,6 +74,7 @@ def describe(library: "Library", metrics: Mapping[str, Any]) -> Insights:
         built_at=library.built_at,
         version=library.version,
         metrics=metrics,
+        figures=figures or {},
     )
 
 
@@ -77,6 +85,19 @@ def read_metrics(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return metrics if isinstance(metrics, dict) else {}
+
+
+def read_figures(folder: Path) -> dict[str, str]:
+    """The SVG files of the report in a model's folder, by name; what is too large for a page is left out."""
+    figures: dict[str, str] = {}
+    for path in sorted((folder / "report").glob("*.svg"))[:_MAX_FIGURES]:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            continue
+        if len(text) <= _MAX_FIGURE_CHARS:
+            figures[path.stem] = text
+    return figures
 
 
 def _count_labels(given: Iterable[str], labels: tuple[str, ...]) -> dict[str, int]:

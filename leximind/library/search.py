@@ -23,9 +23,9 @@ FLOOR: Final = 0.2
 SHARE: Final = 0.5
 """Nor have those that are less than this as close as the closest work: a good answer ends the list."""
 
-CLOSE: Final = 0.35
+CLOSE: Final = 0.25
 """From here on a cosine speaks for itself. Below, down to ``FLOOR``, chance is as likely: letters without any
-sense reach 0.34 on a shelf of a hundred works, and a real query such as "revenge" only 0.27."""
+sense reach 0.22 on a shelf of a hundred works, and a real query such as "dreams" only 0.21."""
 
 TOP_K: Final = 200
 """How far down an answer by meaning is taken seriously."""

@@ -120,7 +120,14 @@ class Seq2SeqConfig(_Serializable):
 
 @dataclass(frozen=True)
 class MultiTaskConfig(_Serializable):
-    """A sequence-to-sequence backbone and the heads on its encoder."""
+    """A sequence-to-sequence backbone and the heads on its encoder.
+
+    Attributes:
+        n_emotion_blocks: how many of the encoder's upper blocks emotions have copies of, their own branch
+            (Vandenhende et al., 2020); with 0 they read what the other tasks read.
+        project_embedding: a linear map on the pooled states, also where the widths agree.
+        n_selection_layers, d_selection: blocks and width of the head that chooses sentences; 0 for none.
+    """
 
     backbone: Seq2SeqConfig
     n_emotions: int = 28
@@ -130,6 +137,18 @@ class MultiTaskConfig(_Serializable):
     n_token_labels: int = 0
     d_projection: int = 0
     head_dropout: float = 0.1
+    n_emotion_blocks: int = 0
+    project_embedding: bool = False
+    n_selection_layers: int = 0
+    d_selection: int = 192
+
+    def __post_init__(self) -> None:
+        n_layers = self.backbone.encoder.n_layers
+        if not 0 <= self.n_emotion_blocks <= n_layers:
+            raise ModelError(
+                f"n_emotion_blocks is {self.n_emotion_blocks}, but 0 to {n_layers}, the encoder's blocks, "
+                "was expected."
+            )
 
 
 @dataclass(frozen=True)
@@ -154,19 +173,21 @@ def _t5(n_layers: int, d_model: int, n_heads: int, d_ff: int) -> Seq2SeqConfig:
     return Seq2SeqConfig(32_128, encoder, replace(encoder, causal=True, cross_attention=True))
 
 
-def _mini() -> MultiTaskConfig:
+def _minilm(n_encoder: int, n_decoder: int, n_emotion_blocks: int) -> MultiTaskConfig:
     """MiniLM-shaped encoder (Wang et al., 2020) and a decoder of the same shape."""
     encoder = StackConfig(
-        6, 384, 12, 12, 32, 1536, norm="layer", norm_eps=1e-12, norm_first=False, feed_forward="gelu",
+        n_encoder, 384, 12, 12, 32, 1536, norm="layer", norm_eps=1e-12, norm_first=False, feed_forward="gelu",
         position="learned", bias=True, embedding_norm=True, final_norm=False, dropout=0.1,
     )  # fmt: skip
-    decoder = replace(encoder, n_layers=4, causal=True, cross_attention=True)
+    decoder = replace(encoder, n_layers=n_decoder, causal=True, cross_attention=True)
     # [PAD] 0, [CLS] 101, [SEP] 102 of the WordPiece vocabulary.
     backbone = Seq2SeqConfig(
         30_522, encoder, decoder, tie_lm_head=True, lm_head_bias=True, copy_head=True, eos_token_id=102,
         start_token_id=101,
     )  # fmt: skip
-    return MultiTaskConfig(backbone)
+    return MultiTaskConfig(
+        backbone, project_embedding=True, n_emotion_blocks=n_emotion_blocks, n_selection_layers=2
+    )
 
 
 def _lumi(n_layers: int, d_model: int, n_heads: int, n_positions: int) -> LMConfig:
@@ -183,7 +204,9 @@ PRESETS: dict[str, AnyConfig] = {
     "flan-t5-base": _t5(12, 768, 12, 2048),
     "flan-t5-large": _t5(24, 1024, 16, 2816),
     "leximind-base": MultiTaskConfig(_t5(12, 768, 12, 2048), d_embedding=768),
-    "leximind-mini": _mini(),
+    "leximind-large": MultiTaskConfig(_t5(24, 1024, 16, 2816), d_embedding=1024),
+    "leximind-mini": _minilm(6, 4, 4),
+    "leximind-small": _minilm(12, 6, 6),
     "lumi-tiny": _lumi(6, 256, 4, 1024),
     "lumi-small": _lumi(12, 512, 8, 1024),
     "lumi-base": _lumi(24, 768, 12, 2048),

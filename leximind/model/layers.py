@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from leximind.errors import ModelError
 from leximind.model.config import StackConfig
 
 
@@ -59,55 +58,30 @@ class FeedForward(nn.Module):
 
 
 class LoRALinear(nn.Module):
-    """A frozen linear plus a trainable low-rank update, ``x W + (alpha / r) x A B`` (Hu et al., 2021)."""
+    """A frozen linear plus a trainable low-rank update, ``x W + (alpha / r) x A B`` (Hu et al., 2021).
 
-    def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
+    A and B are fp32 whatever the base is stored in, and start so that the update is zero.
+    """
+
+    def __init__(self, base: nn.Linear, rank: int, alpha: float, dropout: float = 0.0) -> None:
         super().__init__()
-        if rank < 1:
-            raise ModelError(f"LoRA rank is {rank}, but at least 1 was expected.")
+        device = base.weight.device
         self.base = base.requires_grad_(False)
-        self.a = nn.Parameter(torch.empty(rank, base.in_features))
-        self.b = nn.Parameter(torch.zeros(base.out_features, rank))
+        self.a = nn.Parameter(torch.empty(rank, base.in_features, device=device))
+        self.b = nn.Parameter(torch.zeros(base.out_features, rank, device=device))
         self.scale = alpha / rank
+        self.dropout = nn.Dropout(dropout)
         nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
+        self.train(base.training)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.base(x) + F.linear(F.linear(x, self.a), self.b) * self.scale  # type: ignore[no-any-return]
+        """(B, T, D) to (B, T, D_out), in the base's type."""
+        out: Tensor = self.base(x)
+        update = F.linear(F.linear(self.dropout(x).to(self.a.dtype), self.a), self.b)
+        return out + (update * self.scale).to(out.dtype)
 
     def merge(self) -> nn.Linear:
-        """The base with the update added into its weight."""
+        """The base with the update added into its weight, which must be in full precision."""
         with torch.no_grad():
-            self.base.weight += (self.b @ self.a) * self.scale
+            self.base.weight += ((self.b @ self.a) * self.scale).to(self.base.weight.dtype)
         return self.base
-
-
-def add_lora(model: nn.Module, projections: tuple[str, ...], rank: int, alpha: float) -> nn.Module:
-    """Freeze `model` and wrap every linear whose last name is in `projections` (for example q and v).
-
-    Raises:
-        ModelError: no linear has one of these names.
-    """
-    targets = [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name.rpartition(".")[2] in projections
-    ]
-    if not targets:
-        raise ModelError(
-            f"No linear layer is called {' or '.join(projections)}.",
-            hint="Projections are q, k, v, o, gate, up and down.",
-        )
-    model.requires_grad_(False)
-    for name, linear in targets:
-        parent, _, attribute = name.rpartition(".")
-        setattr(model.get_submodule(parent), attribute, LoRALinear(linear, rank, alpha))
-    return model
-
-
-def merge_lora(model: nn.Module) -> nn.Module:
-    """Fold every LoRA update into its base, leaving plain linears behind."""
-    for name, module in list(model.named_modules()):
-        if isinstance(module, LoRALinear):
-            parent, _, attribute = name.rpartition(".")
-            setattr(model.get_submodule(parent), attribute, module.merge())
-    return model

@@ -8,8 +8,13 @@ from torch import Tensor, nn
 
 from leximind.errors import ModelError
 from leximind.model.checkpoint import Checkpointed
-from leximind.model.config import MultiTaskConfig
-from leximind.model.seq2seq import Seq2Seq, initialise
+from leximind.model.config import MultiTaskConfig, StackConfig
+from leximind.model.seq2seq import Memory, Seq2Seq, initialise
+from leximind.model.stack import Block, Stack
+
+# What the selection head can choose for: one sentence, or several that cover the text.
+EXTRACTS = ("sentence", "passage")
+N_PLACES = 4
 
 
 def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
@@ -78,12 +83,20 @@ class TopicHead(nn.Module):
 
 
 class EmbeddingHead(nn.Module):
-    """Mean pooling to unit length (Reimers and Gurevych, 2019); a projection only where widths differ."""
+    """Mean pooling to unit length (Reimers and Gurevych, 2019), through a projection where wanted.
 
-    def __init__(self, d_model: int, d_embedding: int) -> None:
+    A projection between equal widths begins as the identity, the embedding that the encoder came with.
+    """
+
+    def __init__(self, d_model: int, d_embedding: int, project: bool) -> None:
         super().__init__()
-        if d_embedding != d_model:
+        if project or d_embedding != d_model:
             self.projection = nn.Linear(d_model, d_embedding, bias=False)
+
+    def reset(self) -> None:
+        """The projection's first weights."""
+        if hasattr(self, "projection") and self.projection.in_features == self.projection.out_features:
+            nn.init.eye_(self.projection.weight)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """States (B, T, D) and mask (B, T) to unit vectors (B, E)."""
@@ -119,28 +132,90 @@ class ProjectionHead(nn.Module):
         return F.normalize(self.out(F.gelu(self.hidden(mean_pool(states, mask)))).float(), dim=-1)
 
 
+class SelectionHead(nn.Module):
+    """Which sentences of a text stand for it: a small stack over sentence vectors (Liu and Lapata, 2019).
+
+    Each sentence is seen as its vector, its vector times the text's, and where it stands.
+    """
+
+    def __init__(self, d_model: int, config: StackConfig) -> None:
+        super().__init__()
+        self.project = nn.Linear(2 * d_model + N_PLACES, config.d_model)
+        self.stack = Stack(config)
+        self.out = nn.Linear(config.d_model, len(EXTRACTS))
+
+    def forward(self, sentences: Tensor, mask: Tensor, places: Tensor) -> Tensor:
+        """Scores (B, S, 2), higher for sentences that stand for the text, a column for each of `EXTRACTS`.
+
+        Args:
+            sentences: pooled states (B, S, D).
+            mask: (B, S) of ones where there is a sentence.
+            places: `sentence_places` of each text, (B, S, 4).
+        """
+        vectors = F.normalize(sentences, dim=-1)
+        whole = F.normalize(mean_pool(vectors, mask), dim=-1)[:, None]
+        scale = sentences.size(-1) ** 0.5  # coordinates near 1, as the layer expects
+        seen = torch.cat((scale * vectors, scale * scale * vectors * whole, places.to(vectors.dtype)), dim=-1)
+        return self.out(self.stack(self.project(seen), mask))  # type: ignore[no-any-return]
+
+
+def sentence_places(lengths: Tensor) -> Tensor:
+    """Where the sentences of one text stand, (S, 4), from their lengths in tokens (S,).
+
+    The logarithm of the number, the share of the text before it, its length, and the text's.
+    """
+    number = torch.arange(len(lengths), dtype=torch.float32)
+    lengths = lengths.float()
+    before = (lengths.cumsum(0) - lengths) / lengths.sum()
+    whole = lengths.sum().log1p().expand(len(lengths)) / 8
+    return torch.stack((number.log1p() / 4, before, lengths.log1p() / 4, whole), dim=-1)
+
+
 class MultiTask(Checkpointed, nn.Module):
-    """A sequence-to-sequence backbone with heads on its encoder."""
+    """A sequence-to-sequence backbone with heads on its encoder, and a branch for emotions where wanted."""
 
     config_type = MultiTaskConfig
+    # Off while the encoder still learns emotions itself, before the branch is grown from it.
+    uses_branch = True
 
     def __init__(self, config: MultiTaskConfig) -> None:
         super().__init__()
         self.config = config
         d_model, dropout = config.backbone.encoder.d_model, config.head_dropout
         self.backbone = Seq2Seq(config.backbone)
+        embedding = EmbeddingHead(d_model, config.d_embedding, config.project_embedding)
         self.heads = nn.ModuleDict(
             {
                 "emotion": EmotionHead(d_model, config.d_emotion, config.n_emotions, dropout),
                 "topic": TopicHead(d_model, config.n_topics, dropout),
-                "embedding": EmbeddingHead(d_model, config.d_embedding),
+                "embedding": embedding,
             }
+        )
+        # What a text feels like and what it is about pull the upper blocks apart.
+        self.emotion_blocks = nn.ModuleList(
+            Block(config.backbone.encoder) for _ in range(config.n_emotion_blocks)
         )
         if config.n_token_labels:
             self.heads["token"] = TokenHead(d_model, config.n_token_labels, dropout)
         if config.d_projection:
             self.heads["projection"] = ProjectionHead(d_model, config.d_projection)
+        if config.n_selection_layers:
+            self.heads["selection"] = SelectionHead(d_model, _selection_stack(config))
         initialise(self.heads)
+        initialise(self.emotion_blocks)
+        embedding.reset()
+
+    def grow_branch(self) -> None:
+        """Start the emotions' branch as a copy of the blocks it stands in for."""
+        if n_blocks := len(self.emotion_blocks):
+            self.emotion_blocks.load_state_dict(self.backbone.encoder.blocks[-n_blocks:].state_dict())
+
+    def encode(self, token_ids: Tensor, attention_mask: Tensor | None = None, task: str = "") -> Memory:
+        """Token ids (B, S) to the states that `task` reads: the emotions' branch's, or the shared ones."""
+        blocks = None
+        if task == "emotion" and self.emotion_blocks and self.uses_branch:
+            blocks = [*self.backbone.encoder.blocks[: -len(self.emotion_blocks)], *self.emotion_blocks]
+        return self.backbone.encode(token_ids, attention_mask, blocks)
 
     def forward(
         self,
@@ -167,9 +242,19 @@ class MultiTask(Checkpointed, nn.Module):
         if task not in self.heads:
             tasks = ", ".join([*self.heads, "summarization"])
             raise ModelError(f"No task is called {task!r}; this model has {tasks}.")
-        memory = self.backbone.encode(token_ids, attention_mask)
+        if task == "selection":
+            raise ModelError("The selection head scores sentences, not tokens: call it on pooled states.")
+        memory = self.encode(token_ids, attention_mask, task)
         head = self.heads[task]
         if task == "token":
             return head(memory.states)  # type: ignore[no-any-return]
         answer = head(memory.states, memory.mask)
         return answer[0] if task == "emotion" else answer  # type: ignore[no-any-return]
+
+
+def _selection_stack(config: MultiTaskConfig) -> StackConfig:
+    width = config.d_selection
+    return StackConfig(
+        config.n_selection_layers, width, 4, 4, width // 4, 4 * width, norm="layer", norm_eps=1e-5,
+        feed_forward="gelu", position="none", bias=True, final_norm=True, dropout=0.1,
+    )  # fmt: skip

@@ -1,5 +1,6 @@
 """The encoder-decoder: one embedding, two stacks, an LM head, and a copy head where wanted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -93,11 +94,16 @@ class Seq2Seq(nn.Module):
             self.copy_head = CopyHead(d_model)
         initialise(self)
 
-    def encode(self, token_ids: Tensor, attention_mask: Tensor | None = None) -> Memory:
-        """Token ids (B, S) to what the decoder reads."""
+    def encode(
+        self,
+        token_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        blocks: Sequence[nn.Module] | None = None,
+    ) -> Memory:
+        """Token ids (B, S) to what the decoder, or with a branch's `blocks` a head, reads."""
         if attention_mask is None:
             attention_mask = torch.ones_like(token_ids)
-        states = self.encoder(self.embedding(token_ids), attention_mask)
+        states = self.encoder(self.embedding(token_ids), attention_mask, blocks=blocks)
         return Memory(states, attention_mask, token_ids)
 
     def prepare(self, memory: Memory) -> Memory:

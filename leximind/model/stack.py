@@ -1,5 +1,6 @@
 """ONE block and ONE stack: T5 encoder and decoder, BERT-style encoder, LLaMA-style decoder."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -76,6 +77,7 @@ class Stack(nn.Module):
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
         cache: KVCache | None = None,
+        blocks: Sequence[nn.Module] | None = None,
     ) -> Tensor:
         """Embeddings (B, T, D) to hidden states (B, T, D).
 
@@ -84,6 +86,7 @@ class Stack(nn.Module):
             memory: the encoder's output (B, Ts, D), for a stack with cross-attention.
             memory_mask: (B, Ts).
             cache: extended in place; `x` then holds only the new positions.
+            blocks: run instead of the stack's own, between its positions and norms; for branches.
 
         Raises:
             ModelError: a memory is missing, or given to a stack without cross-attention.
@@ -106,7 +109,7 @@ class Stack(nn.Module):
             x = self.embedding_norm(x)
         x = self.dropout(x)
         shared = {"mask": mask, "angles": angles, "memory": memory, "memory_mask": memory_mask}
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self.blocks if blocks is None else blocks):
             own = None if cache is None else cache.layers[i]
             if self.gradient_checkpointing and self.training:
                 x = checkpoint(partial(block, cache=own, **shared), x, use_reentrant=False)

@@ -9,19 +9,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from leximind.text.tokenizer import pad, shift_right
-from leximind.training.examples import Example
+from leximind.training.examples import EncodedExample, Example
 
 IGNORE = -100
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids and mask (B, S), targets as in `Example`, and decoder inputs (B, T) for summarization."""
+    """Token ids and mask (B, S), targets as in `Example`, and decoder inputs (B, T) for summarization.
+
+    Of what is encoded already, `token_ids` are the lengths of S parts and `vectors` (B, S, D) stand for them.
+    """
 
     token_ids: Tensor
     mask: Tensor
     targets: Tensor
     decoder_ids: Tensor | None = None
+    vectors: Tensor | None = None
 
 
 def bucket(
@@ -55,17 +59,23 @@ class BatchPlan:
 
     def rows(self, position: int) -> list[Example]:
         """The examples of the task's batch number `position`, from 0."""
+        return [self.examples[i] for i in self.numbers(position)]
+
+    def numbers(self, position: int) -> NDArray[np.int64]:
+        """Which examples those are: their places in `examples`, (B,)."""
         while position >= self._starts[-1]:
             epoch = len(self._starts) - 1
             rng = np.random.default_rng([self.seed, epoch])
             self._epochs[epoch] = bucket(self.lengths, self.n_rows, self.n_tokens, rng)
             self._starts.append(self._starts[-1] + len(self._epochs[epoch]))
         epoch = int(np.searchsorted(self._starts, position, side="right")) - 1
-        return [self.examples[i] for i in self._epochs[epoch][position - self._starts[epoch]]]
+        return self._epochs[epoch][position - self._starts[epoch]]
 
 
 def collate(examples: Sequence[Example], task: str, pad_id: int) -> Batch:
-    """Examples of one task to a batch."""
+    """Examples of one task to a batch; those that are encoded already bring their vectors."""
+    if isinstance(examples[0], EncodedExample):
+        return _collate_encoded([example for example in examples if isinstance(example, EncodedExample)])
     token_ids, mask = pad([example.source.tolist() for example in examples], pad_id)
     if task != "summarization":
         return Batch(token_ids, mask, torch.as_tensor(np.stack([example.target for example in examples])))
@@ -74,3 +84,16 @@ def collate(examples: Sequence[Example], task: str, pad_id: int) -> Batch:
     return Batch(
         token_ids, mask, targets.masked_fill(target_mask == 0, IGNORE), shift_right(targets, starts)
     )  # fmt: skip
+
+
+def _collate_encoded(examples: Sequence[EncodedExample]) -> Batch:
+    """Texts of up to S sentences to a batch: lengths and mask (B, S), gains (B, S), vectors (B, S, D)."""
+    size = max(len(example.source) for example in examples), examples[0].vectors.shape[1]
+    lengths = torch.zeros(len(examples), size[0], dtype=torch.long)
+    gains, vectors = torch.zeros(len(examples), size[0]), torch.zeros(len(examples), *size)
+    for row, example in enumerate(examples):
+        n = len(example.source)
+        lengths[row, :n] = torch.from_numpy(example.source.astype(np.int64))
+        gains[row, :n] = torch.from_numpy(example.target.astype(np.float32))
+        vectors[row, :n] = torch.from_numpy(example.vectors.astype(np.float32))
+    return Batch(lengths, (lengths > 0).long(), gains, vectors=vectors)

@@ -29,6 +29,20 @@ def fit_platt(
     return tuple(scales), tuple(shifts)
 
 
+def expected_f1_thresholds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The threshold of each label with the best F1 that calibrated probabilities (N, L) expect, (L,).
+
+    With k texts above it, the expected F1 is about 2 * (sum of their p) / (k + sum of all p) (Lipton et al.,
+    2014). It needs no labels beyond calibration, so a rare label's threshold does not hang on a handful of
+    positives.
+    """
+    falling = -np.sort(-probabilities.astype(np.float64), axis=0)
+    numbers = np.arange(1, len(falling) + 1)[:, None]
+    expected = 2 * falling.cumsum(axis=0) / (numbers + falling.sum(axis=0))
+    best = falling[expected.argmax(axis=0), np.arange(falling.shape[1])]
+    return np.asarray(best, dtype=np.float32)
+
+
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """The temperature under which softmax(logits / t) has the least log loss (Guo et al., 2017)."""
 

@@ -1,7 +1,7 @@
 """Tables to tokenised examples, a task each."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,17 @@ class Example:
     source: NDArray[np.int32]
     target: NDArray[np.generic]
     start: int = 0
+
+
+@dataclass(frozen=True)
+class EncodedExample(Example):
+    """What a frozen encoder has read: `source` are lengths in tokens (S,), `target` what is wanted (S,).
+
+    Attributes:
+        vectors: pooled states, (S, D): of the sentences of a text, or of a title and its text.
+    """
+
+    vectors: NDArray[np.float16] = field(kw_only=True)
 
 
 def encode_sources(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> list[NDArray[np.int32]]:

@@ -1,5 +1,7 @@
 """The loss of a batch, a task each."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,9 +19,10 @@ def task_loss(
     emotion: binary cross-entropy, summed over labels. topic: cross-entropy. summarization:
     negative log-likelihood a token; the encoder is only read when it is frozen.
     """
-    frozen = not any(weight.requires_grad for weight in model.backbone.encoder.parameters())
+    parts = (model.backbone.encoder, model.emotion_blocks)
+    frozen = not any(weight.requires_grad for part in parts for weight in part.parameters())
     with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-        memory = model.backbone.encode(batch.token_ids, batch.mask)
+        memory = model.encode(batch.token_ids, batch.mask, task)
     if task == "emotion":
         logits, _ = model.heads["emotion"](memory.states, batch.mask)
         loss = (
@@ -44,3 +47,22 @@ def distillation_loss(states: Tensor, batch: Batch, teacher: Seq2Seq) -> Tensor:
     with torch.no_grad():
         target = mean_pool(teacher.encode(batch.token_ids, batch.mask).states.float(), batch.mask)
     return (1 - F.cosine_similarity(mean_pool(states.float(), batch.mask), target)).mean()
+
+
+def contrastive_loss(model: MultiTask, batch: Batch, scale: float, keep: float) -> Tensor:
+    """InfoNCE in both directions over titles and texts, () (van den Oord et al., 2018).
+
+    Args:
+        batch: `vectors` (B, 2, D), pooled states of a title and of its text; the others' are the negatives.
+        scale: of cosines.
+        keep: weight of the squared distance of the embedding's projection from the identity.
+    """
+    assert batch.vectors is not None
+    head: Any = model.heads["embedding"]
+    projection: Tensor = head.projection.weight
+    titles, texts = (F.normalize(batch.vectors[:, i] @ projection.T, dim=-1) for i in (0, 1))
+    scores = scale * titles @ texts.T
+    own = torch.arange(len(scores), device=scores.device)
+    loss = (F.cross_entropy(scores, own) + F.cross_entropy(scores.T, own)) / 2
+    identity = torch.eye(len(projection), device=scores.device)
+    return loss + keep * (projection - identity).square().sum()

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from leximind.library.insights import Insights
 from leximind.service import Service
+from leximind.ui.figures import Figure, read_figure
 from leximind.ui.markup import fill, template
 
 _N_EMOTIONS: Final = 16
@@ -66,6 +67,18 @@ simple baseline stands beside it.</p>
 {% endfor %}
 </tbody>
 </table></div>
+{% if figures %}
+<div class="lm-about-grid">
+{% for figure in figures %}
+<figure style="margin:28px 0 0;min-width:0">
+<figcaption><h4>{{ figure.title }}</h4><p class="lm-quiet">{{ figure.description }}</p></figcaption>
+<div class="lm-scroll" tabindex="0" role="region" aria-label="{{ figure.title }}">
+<div style="min-width:{{ [figure.width, 420]|min }}px;max-width:{{ figure.width * 3 // 2 }}px">
+{{ figure.svg }}</div>
+</div></figure>
+{% endfor %}
+</div>
+{% endif %}
 {% else %}
 <p>No measurements came with this model, so take its labels as guesses.</p>
 {% endif %}
@@ -126,8 +139,15 @@ def draw_about(insights: Insights) -> Markup:
         ),
         centuries=_draw_counts("Works by century", centuries),
         measurements=list_measurements(insights.metrics),
+        figures=list_figures(insights.figures),
         misleads=MISLEADS,
     )
+
+
+def list_figures(texts: Mapping[str, str]) -> list[Figure]:
+    """The figures that can be shown, tall ones first, so that those side by side are of a height."""
+    figures = [figure for text in texts.values() if (figure := read_figure(text))]
+    return sorted(figures, key=lambda figure: -figure.height / figure.width)
 
 
 def write_span(first: int, last: int) -> str:

@@ -1,0 +1,117 @@
+"""The embedding's projection learns that a title and its text mean the same, on what the encoder sees."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from builders.schema import Config, Loop
+from builders.stages import shared
+from builders.stages.tables import prepare
+from leximind.errors import InputError
+from leximind.evaluation.metrics import rank_matches
+from leximind.evaluation.retrieval import score_ranks
+from leximind.inference.reading import encode
+from leximind.model.multitask import MultiTask
+from leximind.text.passages import split_passages
+from leximind.text.tokenizer import Tokenizer
+from leximind.training.batches import Batch, BatchPlan
+from leximind.training.distributed import Processes
+from leximind.training.examples import EncodedExample
+from leximind.training.losses import contrastive_loss
+
+STAGE = "embedding"
+TRAINED = ("heads.embedding",)
+
+
+@dataclass
+class Options:
+    """Attributes:
+    rows: pairs of a batch; each text is told from all the others.
+    scale: of cosines in the loss.
+    keep: weight of staying near the embedding that the encoder came with.
+    blend: how much of what was learned is taken, the rest is the identity (Wortsman et al., 2022).
+    n_held: validation pairs to search among.
+    """
+
+    loop: Loop = field(default_factory=Loop)
+    rows: int = 1024
+    scale: float = 20.0
+    keep: float = 0.01
+    blend: float = 0.75
+    n_held: int = 2000
+
+
+def run(config: Config, model: MultiTask, tokenizer: Tokenizer, processes: Processes) -> MultiTask:
+    """Train the projection; the encoder is read once and rests."""
+    options: Options = config.training.embedding
+    if not model.config.project_embedding:
+        raise InputError(
+            f"The embedding of the preset {config.model.preset!r} has no projection.",
+            hint="Leave the stage out, or take leximind-mini.",
+        )
+    tables = prepare(config, processes)
+    tables.need("pairs")
+    model.eval().to(processes.device)
+    train = read_pairs(model, tokenizer, tables.train["pairs"])
+    held = read_pairs(model, tokenizer, tables.sample("pairs", options.n_held, config.seed))
+
+    def loss(model: MultiTask, task: str, batch: Batch) -> Tensor:
+        return contrastive_loss(model, batch, options.scale, options.keep)
+
+    shared.train(
+        config,
+        STAGE,
+        model,
+        processes,
+        plans={"pairs": BatchPlan(train, options.rows, 4 * options.rows, config.seed)},
+        probabilities={"pairs": 1.0},
+        loss=loss,
+        evaluate=lambda model: search_pairs(model, held),
+        frozen=shared.all_but(model, TRAINED),
+    )
+    return restore(config, model)
+
+
+def restore(config: Config, model: MultiTask) -> MultiTask:
+    """The model as the stage leaves it: what was learned, blended with the identity."""
+    finished = shared.finish(config, STAGE, model)
+    head: Any = finished.heads["embedding"]
+    projection = head.projection.weight
+    with torch.no_grad():
+        projection.lerp_(torch.eye(len(projection)), 1 - config.training.embedding.blend)
+    return finished
+
+
+def read_pairs(model: MultiTask, tokenizer: Tokenizer, frame: pd.DataFrame) -> list[EncodedExample]:
+    """Title and text as the encoder sees them; of a long text its first passage."""
+    titles = pool(model, tokenizer, list(frame["title"]))
+    texts = pool(model, tokenizer, list(frame["text"]))
+    nothing = np.zeros(2, np.float32)
+    ones = np.ones(2, np.int32)
+    return [EncodedExample(ones, nothing, vectors=np.stack(pair)) for pair in zip(titles, texts, strict=True)]
+
+
+@torch.inference_mode()
+def pool(model: MultiTask, tokenizer: Tokenizer, texts: list[str]) -> NDArray[np.float16]:
+    """Pooled states (N, D) of each text's first passage."""
+    device = next(model.parameters()).device
+    first = [split_passages(text, tokenizer)[0] for text in texts]
+    with torch.autocast(device.type, torch.bfloat16):
+        states = encode(model, first)
+    return torch.stack([own.float().mean(0) for own in states]).half().cpu().numpy()
+
+
+@torch.inference_mode()
+def search_pairs(model: MultiTask, held: list[EncodedExample]) -> dict[str, float]:
+    """Mean reciprocal rank and recall of each title's text among all of them."""
+    vectors = torch.from_numpy(np.stack([example.vectors for example in held]).astype(np.float32))
+    head: Any = model.heads["embedding"]
+    projection = head.projection.weight.float().cpu()
+    titles, texts = (F.normalize(vectors[:, i] @ projection.T, dim=-1).numpy() for i in (0, 1))
+    return score_ranks(rank_matches(titles, texts))
