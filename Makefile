@@ -31,7 +31,7 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-.venv/.dev: .venv/.core requirements-dev.txt requirements-train.txt requirements-track.txt
+.venv/.dev: .venv/.core requirements-dev.txt requirements-train.txt requirements-track.txt requirements-build.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-train.txt -r requirements-track.txt \
-	  -r requirements-dev.txt
+	  -r requirements-build.txt -r requirements-dev.txt
 	touch $@

@@ -1,140 +1,88 @@
 """Build the discovery dataset: ``python builders/build.py --help``.
 
 Reads works, runs the model over them, and writes a dataset that the app can browse. Killed at any moment,
-the same command goes on where it was.
+the same command goes on where it was; run again without any change, it does nothing.
 """
 
-import argparse
-import hashlib
-import json
-import shutil
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import date
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
 
-from tqdm import tqdm
-
-from builders.analyse import Finding, analyse, version_of, write_atomically
-from builders.index import make_table, write_dataset
+from builders.analyse import Reader, version_of
+from builders.pipeline.analysis import Analysed, Stage
+from builders.pipeline.arguments import read_arguments, read_options
+from builders.pipeline.index import index_works
+from builders.pipeline.manifest import Manifest
+from builders.pipeline.options import STAGES, Options
+from builders.pipeline.sources import REJECTED, read_source
+from builders.pipeline.validate import validate_dataset
 from builders.publish import check_access, publish
-from builders.sources import Entry, Rejection, read_source
-from leximind.errors import DataError, LexiMindError
-from leximind.service import AnalyzerLike
-from leximind.settings import DISCOVERY_DIR, MODEL_DIR, ROOT, SHELF_DIR, build_day
+from leximind.errors import LexiMindError
 
-REJECTED: Final = "rejected.jsonl"
-WORK_DIR: Final = ROOT / "runs" / "build"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to build from, into, and how.
-
-    Attributes:
-        date: the day written into the dataset, ISO.
-        limit: take only so many works.
-        work: where finished batches wait for the end of the build.
-    """
-
-    source: Path
-    output: Path
-    batch_size: int
-    date: str
-    limit: int | None = None
-    work: Path = WORK_DIR
+BUILD = STAGES[:-1]
 
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a build: works written, seconds taken, rows left out, the dataset's version."""
+    """What came of a build.
 
-    n_works: int
-    seconds: float
-    n_rejected: int
-    version: str
+    Attributes:
+        manifests: of the stages that were run, by name.
+        analysed: what the analysis did; None where it was not run.
+    """
+
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    analysed: Analysed | None = None
 
 
-def build(analyzer: AnalyzerLike, model_version: str, options: Options) -> Report:
-    """Read, analyse, index, write; see the module.
+def build(
+    load: Callable[[], Reader], version: str, options: Options, stages: Sequence[str] = BUILD
+) -> Report:
+    """Run stages in their order; those with nothing to do are passed over.
 
     Args:
-        model_version: names the model's weights and code; work of another version is not taken up.
+        load: gives the model; called only when there is something to analyse, and on each worker.
+        version: of the model's weights and code; what another version found is not taken up.
 
     Raises:
-        LexiMindError: the source cannot be read, or not one row of it could be used.
+        LexiMindError: the source cannot be read, not one row of it could be used, or a stage is asked for
+            before the one that it builds upon.
     """
-    start = time.monotonic()
-    source = read_source(options.source, options.limit)
-    work = options.work / _name_build(options, model_version)
-    with tqdm(total=len(source.entries), unit="work", disable=None) as bar:
-        findings = list(
-            analyse(
-                source.entries,
-                analyzer,
-                model_version,
-                work,
-                batch_size=options.batch_size,
-                report=bar.update,
-            )
-        )
-    entries, findings, refused = _split(source.entries, findings)
-    rejections = [*source.rejections, *refused]
-    output = options.output.resolve()
-    output.mkdir(parents=True, exist_ok=True)
-    _write_rejections(output / REJECTED, rejections)
-    if not entries:
-        raise DataError("The model refused every work.", hint=f"See {output / REJECTED}.")
-    version = write_dataset(
-        make_table(entries, findings, analyzer.name, options.date),
-        output,
-        model=analyzer.name,
-        date=options.date,
-        stages={
-            "read": {"source": options.source.name, "n_rows": len(source.entries) + len(source.rejections)},
-            "analyse": {"model_version": model_version, "batch_size": options.batch_size},
-            "index": {"n_works": len(entries), "n_rejected": len(rejections)},
-        },
-    )
-    shutil.rmtree(work)
-    return Report(len(entries), time.monotonic() - start, len(rejections), version)
-
-
-def read_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Parse the command line; ``--help`` and wrong options end the program."""
-    parser = argparse.ArgumentParser(description="Build the discovery dataset.")
-    parser.add_argument(
-        "--source", type=Path, default=SHELF_DIR, help="folder of .jsonl, or .jsonl/.csv/.parquet"
-    )
-    parser.add_argument("--output", type=Path, default=DISCOVERY_DIR, help="folder of the dataset")
-    parser.add_argument("--model", type=Path, default=MODEL_DIR, help="folder of the model")
-    parser.add_argument("--batch-size", type=_positive, default=16, metavar="N", help="works a batch")
-    parser.add_argument("--date", type=_day, default=None, metavar="YYYY-MM-DD", help="day of the analysis")
-    parser.add_argument("--limit", type=_positive, default=None, metavar="N", help="take only N works")
-    parser.add_argument("--push-to-hub", default="", metavar="OWNER/NAME", help="publish the result")
-    return parser.parse_args(arguments)
+    manifests: dict[str, Manifest] = {}
+    analysed = None
+    if "sources" in stages:
+        manifests["sources"] = read_source(options)
+    if "analyse" in stages:
+        analysed = Stage(options, load, version).run()
+        if analysed.manifest is None:
+            # A job of an array: the last one, or a run without --shard, goes on.
+            return Report(manifests, analysed)
+        manifests["analyse"] = analysed.manifest
+    if "index" in stages:
+        manifests["index"] = index_works(options)
+    if "validate" in stages:
+        manifests["validate"] = validate_dataset(options)
+    return Report(manifests, analysed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build from the command line; returns the exit status."""
-    given = read_options(arguments)
+    given = read_arguments(arguments)
+    stages = given.stages or BUILD
+    publishes = bool(given.push_to_hub) and (not given.stages or "publish" in given.stages)
     try:
-        if given.push_to_hub:
+        if publishes:
             check_access(given.push_to_hub)
-        options = Options(
-            given.source, given.output, given.batch_size, given.date or build_day(), given.limit
-        )
-        model_version = version_of(given.model)
-        # Late, so that --help and wrong options answer at once.
-        from leximind.inference.analyzer import LexiMind
-
-        report = build(LexiMind.from_pretrained(str(given.model)), model_version, options)
-        print(_describe(report, given.output))
-        if given.push_to_hub:
-            print(f"Published: {publish(given.output, given.push_to_hub)}")
+        options = read_options(given)
+        if any(stage in BUILD for stage in stages):
+            version = version_of(given.model) if "analyse" in stages else ""
+            report = build(partial(_load, given.model, options), version, options, stages)
+            print("\n".join(_describe(report, options)))
+        if publishes:
+            published = publish(given.output, given.push_to_hub, report=print, model=given.model)
+            print(f"Published: {published}")
     except LexiMindError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -147,51 +95,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _name_build(options: Options, model_version: str) -> str:
-    """A folder of its own for each build, so that two at a time do not clear away each other's work."""
-    parts = [str(options.source.resolve()), str(options.output.resolve()), model_version]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+def _load(model: Path, options: Options) -> Reader:
+    # Late, so that --help, wrong options and a build with nothing to do answer at once.
+    from builders.reader import load_reader
+
+    return load_reader(
+        model,
+        precision=options.precision,
+        summaries=options.summaries,
+        threads=options.threads,
+        device=options.device,
+    )
 
 
-def _split(
-    entries: Sequence[Entry], findings: Sequence[Finding]
-) -> tuple[list[Entry], list[Finding], list[Rejection]]:
-    """What the model took, and what it refused."""
-    pairs = list(zip(entries, findings, strict=True))
-    taken = [(entry, finding) for entry, finding in pairs if not finding.error]
-    refused = [
-        Rejection("", row, entry.id, finding.error)
-        for row, (entry, finding) in enumerate(pairs, start=1)
-        if finding.error
-    ]
-    return [entry for entry, _ in taken], [finding for _, finding in taken], refused
-
-
-def _write_rejections(path: Path, rejections: Sequence[Rejection]) -> None:
-    if rejections:
-        lines = [json.dumps(asdict(rejection), ensure_ascii=False) for rejection in rejections]
-        write_atomically(path, "\n".join(lines) + "\n")
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _describe(report: Report, output: Path) -> str:
-    pace = report.n_works / max(report.seconds, 1e-9)
-    left_out = f"{report.n_rejected} rejected" + (f" (see {output / REJECTED})" if report.n_rejected else "")
-    return f"{report.n_works} works in {report.seconds:.1f} s ({pace:.1f} works/s), {left_out}"
-
-
-def _positive(given: str) -> int:
-    if not given.isdecimal() or int(given) < 1:
-        raise argparse.ArgumentTypeError(f"{given!r} is not a whole number above 0")
-    return int(given)
-
-
-def _day(given: str) -> str:
-    try:
-        return date.fromisoformat(given).isoformat()
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{given!r} is not a day such as 2026-01-31") from error
+def _describe(report: Report, options: Options) -> list[str]:
+    lines = [f"work folder: {options.folder}"]
+    if found := report.manifests.get("sources"):
+        counts = found.counts
+        place = options.folder / "sources" / REJECTED
+        rejected = f", {counts['n_rejected']} rejected (see {place})" if counts["n_rejected"] else ""
+        lines.append(f"sources: {counts['n_works']} works in {counts['n_parts']} parts{rejected}")
+    if done := report.analysed:
+        pace = f" ({done.n_works / max(done.seconds, 1e-9):.1f} docs/s)" if done.n_works else ""
+        lines.append(f"analyse: {done.n_works} works through the model in {done.seconds:.1f} s{pace}")
+        if changes := done.changes:
+            lines.append(
+                f"update: {changes.n_added} new, {changes.n_changed} changed, {changes.n_kept} kept as they "
+                f"were, {changes.n_removed} removed"
+            )
+        if done.manifest is None:
+            lines.append("Parts are still missing: run the other jobs, then the same without --shard.")
+        elif done.manifest.counts["n_refused"]:
+            lines.append(f"{done.manifest.counts['n_refused']} works were refused by the model.")
+    if found := report.manifests.get("index"):
+        lines.append(f"index: {found.counts['n_works']} works, version {found.output}, in {options.output}")
+    if found := report.manifests.get("validate"):
+        kinds = ", ".join(f"{n} {name.removeprefix('n_')}" for name, n in found.counts.items())
+        lines.append(f"validate: good ({kinds})")
+    return lines
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Check the hand-written shelf (assets/shelf/*.jsonl) against the public data and for faults of form.
 
-Books are looked up by Gutenberg number, else by title and author's surname; papers by arXiv id. Exits 1 when
-a field disagrees with the data or a description is badly formed. No network is used.
+Books are looked up by the Gutenberg number or Standard Ebooks address in their url, else by title and
+author's surname; papers by arXiv id. Exits 1 when a field disagrees with the data or a description is badly
+formed. No network is used.
 """
 
 from __future__ import annotations
@@ -10,27 +11,44 @@ import argparse
 import json
 import re
 import sys
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from builders.facts import (
+    BOOK_FILES,
+    EXCEPTIONS,
+    PAPER_FILE,
+    Finding,
+    Record,
+    check_work,
+    load_records,
+    number_of,
+    plain,
+    same_title,
+    surname,
+)
+from leximind.library.statistics import name_century
+
+__all__ = [
+    "BOOK_FILES",
+    "PAPER_FILE",
+    "check_work",
+    "copied",
+    "form_faults",
+    "load_records",
+    "load_shelf",
+    "plain",
+]
+
 ROOT = Path(__file__).resolve().parent.parent
 KEYS = {"id", "kind", "title", "authors", "year", "url", "source", "license", "language", "subjects"}
 KEYS |= {"description"}
 RUN, PROBE = 8, 4  # words in a forbidden shared run, and in the probe that finds candidates for one
-
-# (id, field): why the data is only approximate here. Reported as such; an entry not needed is a fault.
-EXCEPTIONS = {
-    ("the-art-of-war", "year"): "traditional date about 500 BC; the data drops the sign",
-    ("relativity-the-special-and-general-theory", "year"): "dated 1916, first printed (in German) in 1917",
-}
-BOOK_FILES = ("books/books.parquet", "books/book_passages.parquet", "books/book_descriptions.parquet")
-PAPER_FILE = "papers/arxiv_papers.parquet"
 TEXTS = {
     "books/book_descriptions.parquet": "description",
     PAPER_FILE: "abstract",
@@ -41,57 +59,14 @@ TEXTS = {
 }
 
 
-@dataclass(frozen=True)
-class Record:
-    """What the data says of one work; number is a Gutenberg number or an arXiv id, "" where unknown."""
-
-    number: str
-    title: str
-    authors: str
-    year: int | None
-
-
-@dataclass
-class Finding:
-    """How each field of one work compares: agrees, approximate, unknown or disagrees."""
-
-    id: str
-    kind: str
-    found_by: str
-    fields: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-
-def plain(text: str) -> str:
-    """Lower-case words only: accents (also in LaTeX), punctuation and a leading article are dropped."""
-    text = re.sub(r"\\[\"'`^~=.]|\\[cvuHkr](?=[{\s])|[{}$]", "", text).replace("ł", "l").replace("ø", "o")
-    if not text.isascii():
-        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = re.sub(r"['’]", "", text.lower())
-    return re.sub(r"^(the|a|an) ", "", " ".join(re.findall(r"[a-z0-9]+", text)))
-
-
-def surname(name: str) -> str:
-    """The last word of a name, without a generation suffix."""
-    words = [w for w in plain(name).split() if w not in {"jr", "sr", "ii", "iii"}]
-    return words[-1] if words else ""
-
-
-def same_title(one: str, other: str) -> bool:
-    """Whether titles name one work: equal, or a main title of two or more words stands within the other."""
-    mains = sorted((plain(re.split(r"[:;(]", t)[0]) for t in (one, other)), key=len)
-    contained = len(mains[0].split()) > 1 and f" {mains[0]} " in f" {mains[1]} "
-    return mains[0] == mains[1] or contained
-
-
-def load_shelf(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def load_shelf(*folders: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Read every line of the shelf; lines that lack a key come back as faults.
 
-    Raises FileNotFoundError when the folder holds no work, json.JSONDecodeError for a line not JSON.
+    Raises FileNotFoundError when the folders hold no work, json.JSONDecodeError for a line not JSON.
     """
     works: list[dict[str, Any]] = []
     faults: list[str] = []
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in (path for folder in folders for path in sorted(folder.glob("*.jsonl"))):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             work = json.loads(line)
             missing = [k for k in sorted(KEYS) if work.get(k) in (None, "", [])]
@@ -100,68 +75,8 @@ def load_shelf(folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
             else:
                 works.append(work)
     if not works:
-        raise FileNotFoundError(f"no work in {folder}/*.jsonl")
+        raise FileNotFoundError(f"no work in {', '.join(f'{folder}/*.jsonl' for folder in folders)}")
     return works, faults
-
-
-def load_records(path: Path, number: str, author: str) -> list[Record]:
-    """The works of one table, by the names of two columns. Raises FileNotFoundError without the table."""
-    table = pd.read_parquet(path, columns=[number, "title", author, "year"]).drop_duplicates()
-    return [
-        Record("" if pd.isna(n) else str(n), title, authors, None if pd.isna(y) else int(y))
-        for n, title, authors, y in table.itertuples(index=False)
-    ]
-
-
-def number_of(work: dict[str, Any]) -> str:
-    """The Gutenberg number, arXiv id or DOI in a work's url, "" where there is none of them."""
-    pattern = r"https://(?:www\.gutenberg\.org/ebooks/(?=\d+$)|arxiv\.org/abs/|doi\.org/)(.+?)(?:v\d+)?"
-    match = re.fullmatch(pattern, work["url"])
-    return match.group(1) if match else ""
-
-
-def compare(work: dict[str, Any], records: list[Record], found_by: str) -> Finding:
-    """Set each field of a work beside the data; a field agrees when any of the records bears it out."""
-    finding = Finding(work["id"], work["kind"], found_by)
-    book, title = work["kind"] == "book", work["title"]
-    names = {surname(n) for n in (work["authors"][:1] if book else work["authors"])}
-    titles, authors = {r.title for r in records}, {r.authors for r in records}
-    years, numbers = {r.year for r in records} - {None}, {r.number for r in records} - {""}
-    right_title = any(same_title(t, title) if book else plain(t) == plain(title) for t in titles)
-    right_author = any(names <= set(plain(a).split()) for a in authors)
-    for name, right, said in (
-        ("title", right_title, titles),
-        ("author", right_author, authors),
-        ("year", work["year"] in years, years),
-        ("url", number_of(work) in numbers, numbers),
-    ):
-        excuse = EXCEPTIONS.get((work["id"], name), "")
-        differs = "approximate" if excuse else "disagrees"
-        finding.fields[name] = "agrees" if right else differs if said else "unknown"
-        if said and not right:
-            finding.notes.append(f"{name} {differs}: the data says {said}. {excuse}".rstrip())
-    return finding
-
-
-def check_work(work: dict[str, Any], books: list[Record], papers: dict[str, Record]) -> Finding:
-    """Look a work up in the data and compare; the year of a paper not there is read from its arXiv id."""
-    number = number_of(work)
-    if work["kind"] == "book":
-        by_id = [r for r in books if number and r.number == number]
-        last = surname(work["authors"][0])
-        named = [r for r in books if last in plain(r.authors).split() and same_title(r.title, work["title"])]
-        if by_id or named:
-            return compare(work, by_id or named, "number" if by_id else "title and author")
-    elif number in papers:
-        return compare(work, [papers[number]], "number")
-    finding = Finding(work["id"], work["kind"], "")
-    match = re.match(r"(?:[a-z.-]+/)?(\d\d)\d\d", number, re.IGNORECASE) if work["kind"] == "paper" else None
-    if match:
-        year = 2000 + int(match.group(1)) - 100 * (match.group(1) > "90")
-        finding.found_by = "arXiv id only"
-        finding.fields["year"] = "agrees" if year == work["year"] else "disagrees"
-        finding.notes += [f"year: the arXiv id says {year}"] * (year != work["year"])
-    return finding
 
 
 def grams(text: list[str], size: int) -> Iterator[tuple[str, ...]]:
@@ -170,10 +85,11 @@ def grams(text: list[str], size: int) -> Iterator[tuple[str, ...]]:
 
 
 def form_faults(works: list[dict[str, Any]]) -> Iterator[str]:
-    """Faults of form: ids, kind, url, year, word count, openings, and runs shared by two descriptions."""
+    """Faults of form: ids, kind, url, year, works there twice, word count, openings, and shared runs."""
     for name in [i for i, n in Counter(w["id"] for w in works).items() if n > 1]:
         yield f"{name}: id used twice"
     openings: dict[tuple[str, ...], str] = {}
+    titles: dict[tuple[str, str], str] = {}
     runs: dict[tuple[str, ...], str] = {}
     for work in works:
         text, name = plain(work["description"]).split(), work["id"]
@@ -184,6 +100,9 @@ def form_faults(works: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{name}: bad id or kind"
         if not number_of(work) or not isinstance(work["year"], int):
             yield f"{name}: url without a number or DOI, or year not a number"
+        same = titles.setdefault((plain(work["title"]), surname(work["authors"][0])), name)
+        if same != name:
+            yield f"{name}: the same work as {same}"
         other = openings.setdefault(tuple(text[:3]), name)
         if other != name:
             yield f"{name}: opens like {other}"
@@ -208,7 +127,46 @@ def copied(works: list[dict[str, Any]], data: Path) -> Iterator[str]:
                 yield from (f"{work_id}: shares '{run}' with {name}" for work_id, run in shared.items())
 
 
-def report(findings: list[Finding], faults: list[str]) -> None:
+def count_works(works: Sequence[dict[str, Any]], dataset: Path) -> dict[str, dict[str, int]]:
+    """Works by kind, century, source and, of those that are analysed, topic.
+
+    Args:
+        dataset: the discovery dataset's Parquet file; need not be there.
+    """
+    topics: dict[str, str] = {}
+    if dataset.is_file():
+        table = pd.read_parquet(dataset, columns=["id", "topic"])
+        topics = dict(zip(table["id"], table["topic"], strict=True))
+    centuries = Counter(work["year"] // 100 * 100 for work in works)
+    return {
+        "kind": dict(sorted(Counter(work["kind"] for work in works).items())),
+        "topic": dict(sorted(Counter(topics.get(work["id"], "not analysed yet") for work in works).items())),
+        "century": {name_century(first): n for first, n in sorted(centuries.items())},
+        "source": dict(Counter(work["source"] for work in works).most_common()),
+    }
+
+
+def list_unused(
+    findings: Sequence[Finding], works: Sequence[dict[str, Any]], records: Sequence[Record]
+) -> list[str]:
+    """Works of the data whose full text belongs to none of the shelf."""
+    used = {finding.id for finding in findings if finding.n_chars}
+    mine = [Record(number_of(w), w["title"], w["authors"][0], None) for w in works if w["id"] in used]
+    return [
+        f"{record.title} ({record.authors})"
+        for record in records
+        if record.n_chars
+        and not any(
+            one.number in (record.number, record.place)
+            or (surname(one.authors) in plain(record.authors).split() and same_title(one.title, record.title))
+            for one in mine
+        )
+    ]
+
+
+def report(
+    findings: list[Finding], faults: list[str], counts: dict[str, dict[str, int]], unused: list[str]
+) -> None:
     """Print one line a work, the notes and faults, and the totals."""
     for f in findings:
         detail = ", ".join(f"{k} {v}" for k, v in f.fields.items()) or "not in the data"
@@ -217,6 +175,15 @@ def report(findings: list[Finding], faults: list[str]) -> None:
             print(f"    {note}")
     for fault in faults:
         print(f"FAULT {fault}")
+    whole = [f for f in findings if f.n_chars]
+    for f in whole:
+        if f.text_number:
+            print(f"full text of {f.id}: {f.n_chars:,} characters, under {f.text_number}")
+    n_same = sum(not f.text_number for f in whole)
+    print(f"full text: {len(whole)} works, {n_same} of them under the number in their url")
+    print(f"full text not on the shelf: {len(unused)}" + "".join(f"\n    {title}" for title in unused))
+    for what, by_name in counts.items():
+        print(f"{what}: {', '.join(f'{name} {n}' for name, n in by_name.items())}")
     totals = Counter(f"{k} {v}" for f in findings for k, v in f.fields.items())
     for kind in sorted({f.kind for f in findings}):
         group = [f for f in findings if f.kind == kind]
@@ -228,18 +195,31 @@ def main() -> int:
     """Run every check; 0 for a clean shelf, else 1. Raises FileNotFoundError for missing data or shelf."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared/data", help="folder of the data")
-    parser.add_argument("--json", type=Path, help="also write the findings here as JSON")
+    parser.add_argument(
+        "--shelf", type=Path, nargs="+", default=[ROOT / "assets" / "shelf"], help="folders of the works"
+    )
+    parser.add_argument("--json", type=Path, help="also write every checked field here as JSON")
     args = parser.parse_args()
-    works, faults = load_shelf(ROOT / "assets" / "shelf")
+    works, faults = load_shelf(*args.shelf)
     books = [r for name in BOOK_FILES for r in load_records(args.data / name, "gutenberg_id", "author")]
     papers = {r.number: r for r in load_records(args.data / PAPER_FILE, "arxiv_id", "authors")}
     findings = [check_work(w, books, papers) for w in works]
     faults += [*form_faults(works), *sorted(set(copied(works, args.data)))]
     used = {(f.id, k) for f in findings for k, v in f.fields.items() if v == "approximate"}
-    faults += [f"{i}: exception for {name} not needed" for i, name in EXCEPTIONS.keys() - used]
-    report(findings, faults)
+    there = {f.id for f in findings}
+    faults += [f"{i}: exception for {name} not needed" for i, name in EXCEPTIONS.keys() - used if i in there]
+    counts = count_works(works, ROOT / "assets" / "discovery" / "works.parquet")
+    unused = list_unused(findings, works, books)
+    report(findings, faults, counts, unused)
     if args.json:
-        result = {"works": [asdict(f) for f in findings], "faults": faults}
+        result = {
+            "works": [asdict(f) for f in findings],
+            "faults": faults,
+            "fields": dict(Counter(f"{k} {v}" for f in findings for k, v in f.fields.items())),
+            "counts": counts,
+            "full_texts": {f.id: f.n_chars for f in findings if f.n_chars},
+            "full_texts_not_on_the_shelf": unused,
+        }
         args.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return 1 if faults or any("disagrees" in f.fields.values() for f in findings) else 0
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from builders.analyse import write_atomically
 from builders.charts import draw_charts
 from builders.measurements import choose_measurements
+from builders.pipeline.files import write_atomically
 from builders.report import FIGURES, condense, draw_comparison, draw_table, write_report
 from builders.svg import Chart
 from leximind.errors import LexiMindError, NotFoundError

@@ -35,9 +35,10 @@ embedding and the choice of key sentences. {n_parameters:.1f} M parameters, stor
 and, copied, the decoder's self-attention and feed-forward blocks. The rest starts fresh.
 
 **Trained on**
-- emotions: GoEmotions, train split (Apache-2.0);
+- emotions: GoEmotions, train split (Apache-2.0); the half of XED's English subtitle lines and of REMAN's
+  passages of fiction (CC BY 4.0) that no measurement uses, for the labels they share with GoEmotions;
 - topics: passages of public-domain books and arXiv abstracts (metadata CC0), labelled by catalogue class and
-  arXiv category;
+  arXiv category; the same texts once more for the weights of single words;
 - embedding: the original model's own embeddings of the same texts, so that it is kept, then a linear map
   fitted to pairs of arXiv titles and abstracts;
 - key sentences: SciTLDR, train split (Apache-2.0), openings of open-access papers with their abstracts

@@ -1,9 +1,8 @@
-"""From entries and findings to the discovery dataset: what can only be said with all works at hand."""
+"""From entries and findings to the rows of the dataset: what can only be said with all works at hand."""
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,74 +10,133 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from builders.analyse import Finding
-from builders.sources import Entry
-from leximind.inference.tone import stand_out
-from leximind.labels import EMOTIONS, TOPICS
-from leximind.library.store import MANIFEST, STAMP, WORKS, write_discovery
-from leximind.library.work import SCHEMA
+from leximind.labels import D_EMBEDDING, EMOTIONS, TOPICS
+from leximind.library.croissant import describe
+from leximind.library.dataset import MANIFEST, STAMP, WORKS, write_discovery
+from leximind.library.work import DESCRIPTION, FULL_TEXT, SCHEMA
+
+ARC_POINTS: Final = 64
+"""A novel of many hundred passages is shown as so many stretches of about the same length."""
 
 _DECIMALS: Final = 4
+_SCORE_DECIMALS: Final = 5
+# As they stand in the sources, and as the model found them.
+_GIVEN: Final = tuple(SCHEMA.names[: SCHEMA.get_field_index("description") + 1])
+_FOUND: Final = (
+    "summary",
+    "summary_source",
+    "topic_scores",
+    "emotions",
+    "embedding",
+    "n_words",
+    "analysed_at",
+)
+
+Floats = NDArray[np.float64]
 
 
-def make_table(entries: Sequence[Entry], findings: Sequence[Finding], model: str, date: str) -> pa.Table:
-    """The table of ``SCHEMA``, one row an entry, in their order.
+class Layout:
+    """Positions on a map within -1 to 1: the first two principal components of embeddings, (N, width).
 
-    Tone and position depend on the whole library: tone is what stands out against its average.
-
-    Args:
-        date: the day of the analysis, ISO.
+    The sign of a component is arbitrary; here its largest weight is positive, so that the same works always
+    give the same map.
     """
-    emotions = np.array([finding.emotions for finding in findings], np.float64).reshape(-1, len(EMOTIONS))
-    mean, std = emotions.mean(axis=0), emotions.std(axis=0)
-    embeddings = np.array([finding.embedding for finding in findings], np.float64)
-    positions = lay_out(embeddings)
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
-    for row, (entry, finding) in enumerate(zip(entries, findings, strict=True)):
-        values = asdict(entry) | asdict(finding)
-        values |= {
-            "topic": TOPICS[int(np.argmax(finding.topic_scores))],
-            "tone": stand_out(emotions[row], mean, std),
-            "embedding": embeddings[row].astype(np.float16),
-            "x": positions[row, 0],
-            "y": positions[row, 1],
-            "model": model,
-            "analysed_at": date,
-        }
-        for name, column in columns.items():
-            column.append(values[name])
-    return pa.table(columns, schema=SCHEMA)
+
+    def __init__(self, width: int = D_EMBEDDING) -> None:
+        self._n, self._sum = 0, np.zeros(width)
+        self._products = np.zeros((width, width))
+
+    def add(self, embeddings: NDArray[Any]) -> None:
+        """Take some works into account; all of them before ``place`` is called."""
+        block = np.asarray(embeddings, np.float64)
+        self._n += len(block)
+        self._sum += block.sum(axis=0)
+        self._products += block.T @ block
+
+    def axes(self) -> Floats:
+        """The two directions, (width, 2)."""
+        mean = self._sum / max(self._n, 1)
+        covariance = self._products / max(self._n, 1) - np.outer(mean, mean)
+        axes = np.linalg.eigh(covariance)[1][:, :-3:-1]
+        largest = np.abs(axes).argmax(axis=0)
+        return np.asarray(axes * np.sign(axes[largest, [0, 1]]))
+
+    def place(self, blocks: Iterable[NDArray[Any]]) -> Floats:
+        """Positions of all works in their order, (N, 2)."""
+        if self._n < 2:
+            return np.zeros((self._n, 2))
+        axes, mean = self.axes(), self._sum / self._n
+        positions = np.concatenate([(np.asarray(block, np.float64) - mean) @ axes for block in blocks])
+        scaled = positions / max(float(np.abs(positions).max()), 1e-9)
+        return np.asarray(np.round(scaled, _DECIMALS) + 0.0)  # + 0.0 turns -0.0 into 0.0
 
 
-def lay_out(embeddings: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Positions on a map, (N, 2) within -1 to 1: the first two principal components.
+def lay_out(embeddings: NDArray[Any]) -> Floats:
+    """Positions on a map, (N, 2); see ``Layout``."""
+    layout = Layout(embeddings.shape[1])
+    layout.add(embeddings)
+    return layout.place([embeddings])
 
-    The sign of a component is arbitrary; here its largest weight is positive, so that the same works
-    always give the same map.
+
+def make_rows(
+    entries: pa.Table, findings: pa.Table, tones: Sequence[Sequence[str]], positions: Floats, model: str
+) -> pa.Table:
+    """Rows of ``SCHEMA`` from entries and findings of the same works in the same order."""
+    columns: dict[str, Any] = {name: entries.column(name) for name in _GIVEN}
+    columns |= {name: findings.column(name) for name in _FOUND}
+    topics = np.array(findings.column("topic_scores").to_pylist()).reshape(-1, len(TOPICS))
+    passages = zip(
+        findings.column("passage_emotions").to_pylist(),
+        findings.column("passage_lengths").to_pylist(),
+        strict=True,
+    )
+    is_whole = findings.column("n_words").is_valid().to_pylist()
+    columns |= {
+        "topic": [TOPICS[i] for i in topics.argmax(axis=1)] if len(topics) else [],
+        "tone": [list(tone) for tone in tones],
+        "arc": [draw_arc(emotions, lengths) for emotions, lengths in passages],
+        "provenance": [FULL_TEXT if whole else DESCRIPTION for whole in is_whole],
+        "x": positions[:, 0],
+        "y": positions[:, 1],
+        "model": [model] * len(entries),
+    }
+    return pa.table(
+        {name: pa.chunked_array(_cast(columns[name], name)) for name in SCHEMA.names}, schema=SCHEMA
+    )
+
+
+def draw_arc(emotions: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[list[float]]:
+    """(P, 28) emotions of passages to at most ``ARC_POINTS`` stretches, means by length.
+
+    A passage belongs to the stretch in which its middle lies; where passages are few, each stands alone.
     """
-    if len(embeddings) < 2:
-        return np.zeros((len(embeddings), 2))
-    centred = embeddings - embeddings.mean(axis=0)
-    axes = np.linalg.svd(centred, full_matrices=False)[2][:2].T
-    largest = np.abs(axes).argmax(axis=0)
-    axes = axes * np.sign(axes[largest, [0, 1]])
-    positions = centred @ axes
-    scaled = positions / max(float(np.abs(positions).max()), 1e-9)
-    return np.asarray(np.round(scaled, _DECIMALS) + 0.0)  # + 0.0 turns -0.0 into 0.0
+    if len(emotions) <= ARC_POINTS:
+        return [list(passage) for passage in emotions]
+    scores, sizes = np.array(emotions, np.float64), np.array(lengths, np.float64)
+    middles = (sizes.cumsum() - sizes / 2) / sizes.sum()
+    stretches = np.minimum((middles * ARC_POINTS).astype(int), ARC_POINTS - 1)
+    means = [
+        np.average(scores[stretches == i], axis=0, weights=sizes[stretches == i])
+        for i in np.unique(stretches)
+    ]
+    return [np.round(mean, _SCORE_DECIMALS).tolist() for mean in means]
 
 
-def write_dataset(table: pa.Table, folder: Path, *, model: str, date: str, stages: Mapping[str, Any]) -> str:
-    """Write works, manifest and indexes; the old dataset stays whole until the new one is.
+def write_dataset(
+    tables: Iterable[pa.Table], folder: Path, *, model: str, date: str, stages: Mapping[str, Any]
+) -> str:
+    """Write works, manifest, indexes and descriptions; the old dataset stays whole until the new one is.
 
     Returns:
         The version, a content hash.
 
     Raises:
-        DataError: the table does not fit the schema.
+        DataError: a table does not fit the schema.
     """
     staging = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(staging, ignore_errors=True)
-    version = write_discovery(table, staging, model=model, built_at=date, stages=stages)
+    version = write_discovery(tables, staging, model=model, built_at=date, stages=stages)
+    describe(staging)
     files = sorted(path.relative_to(staging) for path in staging.rglob("*") if path.is_file())
     # The old stamp goes first and the new one comes last: an index is only used with the stamp of its works.
     order = [name for name in files if name.as_posix() not in (WORKS, MANIFEST, STAMP)]
@@ -93,3 +151,23 @@ def write_dataset(table: pa.Table, folder: Path, *, model: str, date: str, stage
         os.replace(staging / name, folder / name)  # noqa: PTH105 - the call whose atomicity is meant
     shutil.rmtree(staging)
     return version
+
+
+def read_blocks(tables: Iterable[pa.Table], column: str, size: int) -> Iterator[NDArray[Any]]:
+    """A column of lists of one size, table by table, as (n, size)."""
+    for table in tables:
+        flat = table.column(column).combine_chunks().flatten()
+        yield np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(-1, size)
+
+
+def read_emotions(tables: Iterable[pa.Table]) -> NDArray[np.float32]:
+    """The emotions of all works, (N, 28)."""
+    blocks = [*read_blocks(tables, "emotions", len(EMOTIONS))]
+    return np.concatenate(blocks) if blocks else np.zeros((0, len(EMOTIONS)), np.float32)
+
+
+def _cast(values: Any, name: str) -> list[pa.Array]:
+    kind = SCHEMA.field(name).type
+    if isinstance(values, pa.ChunkedArray):
+        return [chunk.cast(kind) for chunk in values.chunks] or [pa.array([], kind)]
+    return [pa.array(values, kind)]

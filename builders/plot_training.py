@@ -24,7 +24,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from builders.analyse import write_atomically
+from builders.pipeline.files import write_atomically
 from builders.training_log import Curve, Run, read_logs
 from leximind.errors import LexiMindError
 

@@ -1,185 +1,250 @@
-"""The dataset on the Hugging Face Hub, with a card that says what it is."""
+"""The dataset on the Hugging Face Hub: ``python builders/publish.py OWNER/NAME [--folder FOLDER]``.
 
-import re
-from collections import Counter
-from collections.abc import Iterable
+Readers see the branch ``main``. A new version is first committed to a branch of its own, downloaded again,
+compared and tagged; only then ``main`` takes it over, in one commit that copies what is already there. Until
+that commit nothing that readers see has changed, and whatever fails before it leaves no trace but uploaded
+files that belong to nothing, which the next try does not upload again.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
-from huggingface_hub import CommitOperationAdd, DatasetCardData, HfApi, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils.sha import git_hash
 
-from leximind.errors import InputError, LexiMindError
-from leximind.labels import EMOTIONS, TOPICS
-from leximind.library.store import MANIFEST, WORKS, Library
-from leximind.library.work import SCHEMA, Work
+from builders.hub import PublishError, check_access, explain, retry
+from leximind.errors import LexiMindError
+from leximind.library.croissant import digest
+from leximind.library.dataset import SHARDS, WORKS
+from leximind.settings import DISCOVERY_DIR, MODEL_DIR
 
-CARD: Final = "README.md"
+if TYPE_CHECKING:
+    from builders.upload import Upload
 
-_REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_SIZES: Final = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-_MEANINGS: Final = {
-    "id": "stable name of the work",
-    "kind": "book or paper",
-    "year": "of first publication; null when unknown",
-    "license": "what the source states about the described text",
-    "description": "the text that was analysed",
-    "summary": "one or two sentences",
-    "summary_source": "written by the model's decoder, or extracted: the description's own key sentence",
-    "topic": "the most probable of the seven topics",
-    "topic_scores": "a probability for each topic",
-    "emotions": "a calibrated probability for each emotion",
-    "tone": "up to four emotions that stand out against the average of all works, strongest first",
-    "arc": "the emotions passage by passage, for books with their text",
-    "embedding": "of title and description, unit length",
-    "x": "position on a map of the works",
-    "y": "position on a map of the works",
-    "model": "what analysed the work",
-    "analysed_at": "the day of the analysis",
-}
+__all__ = ["PublishError", "Published", "check_access", "publish"]
+
+MAIN: Final = "main"
+BRANCH: Final = "publishing"
+_MESSAGE: Final = "Publish {n_works:,} works, version {tag}"
 
 
-class PublishError(LexiMindError):
-    """The Hub did not take the dataset."""
+@dataclass(frozen=True)
+class Published:
+    """What readers see now.
 
-    code = "publish_failed"
-    status = 502
-
-
-def check_access(repo_id: str) -> None:
-    """Find out before a long build whether its result could be published.
-
-    Raises:
-        InputError: not a name of the form OWNER/NAME, or there is no token.
+    Attributes:
+        address: of the dataset's page. tag: the version. commit: of ``main``.
+        is_new: whether this push changed anything.
     """
-    if not _REPO_ID.fullmatch(repo_id):
-        raise InputError(f"{repo_id!r} is not the name of a dataset: OWNER/NAME was expected.")
-    if not get_token():
-        raise InputError(
-            "There is no Hugging Face token, and publishing needs one that may write.",
-            hint="Run `hf auth login`, or set HF_TOKEN.",
-        )
+
+    address: str
+    tag: str
+    commit: str
+    n_works: int
+    is_new: bool
+
+    def __str__(self) -> str:
+        return f"{self.address} at {self.tag}, {self.n_works:,} works"
 
 
-def publish(folder: Path, repo_id: str) -> str:
-    """Upload works, manifest and card in one commit; returns the address of the dataset.
+def publish(
+    folder: Path,
+    repo_id: str,
+    *,
+    report: Callable[[str], object] = lambda line: None,
+    model: Path = MODEL_DIR,
+) -> Published:
+    """Put a dataset on the Hub; either all of it is published or what readers see does not change.
 
-    The indexes stay here: whoever loads the dataset builds them in a second.
+    Args:
+        report: called with a line for each step.
+        model: its folder, for what was measured.
 
     Raises:
-        InputError: no such name, or no token.
-        PublishError: the Hub cannot be reached, or refuses.
+        InputError: no such name, no token, or one that may not write there.
+        PublishError: the Hub cannot be reached, refuses, or gives back something else than it was given.
+        LexiMindError: the folder does not hold a whole dataset.
     """
     check_access(repo_id)
-    card = make_card(Library.from_folder(folder), repo_id)
-    operations = [
-        CommitOperationAdd(CARD, card.encode("utf-8")),
-        CommitOperationAdd(WORKS, folder / WORKS),
-        CommitOperationAdd(MANIFEST, folder / MANIFEST),
-    ]
+    from builders.upload import prepare  # late: `datasets` takes seconds to load, and most builds stay here
+
     api = HfApi()
-    try:
-        api.create_repo(repo_id, repo_type="dataset", exist_ok=True)
-        api.create_commit(
-            repo_id, operations, repo_type="dataset", commit_message="Publish the discovery dataset"
+    address = f"{api.endpoint}/datasets/{repo_id}"
+    with TemporaryDirectory(prefix="leximind-publish-") as name:
+        upload = prepare(folder, Path(name) / "upload", repo_id, address, model)
+        push = _Push(api, repo_id, upload, report)
+        try:
+            commit, is_new = push.run(Path(name) / "back")
+        except LexiMindError:
+            raise
+        except Exception as error:  # the client raises HTTP, OS, value and runtime errors
+            raise explain(error, f"{repo_id} was not published. Failed while {push.doing}") from error
+    return Published(address, upload.tag, commit, upload.n_works, is_new)
+
+
+class _Push:
+    """One try to publish.
+
+    Attributes:
+        doing: the step at hand, for the message of an error.
+    """
+
+    def __init__(self, api: HfApi, repo_id: str, upload: "Upload", report: Callable[[str], object]) -> None:
+        self.api, self.repo_id, self.upload, self._report = api, repo_id, upload, report
+        self.doing = ""
+        self._start = time.monotonic()
+        self._where: dict[str, Any] = {"repo_id": repo_id, "repo_type": "dataset"}
+        self._message = _MESSAGE.format(n_works=upload.n_works, tag=upload.tag)
+
+    def run(self, back: Path) -> tuple[str, bool]:
+        """All steps; returns the commit of ``main`` and whether it is a new one.
+
+        Args:
+            back: an empty folder for what is downloaded again.
+        """
+        api, upload = self.api, self.upload
+        self._step("opening the repository")
+        retry(lambda: api.create_repo(**self._where, exist_ok=True))
+        before = self._head(MAIN)
+        try:
+            self._step(f"making the branch {BRANCH}")
+            self._drop_branch()
+            retry(lambda: api.create_branch(**self._where, branch=BRANCH, revision=before, exist_ok=True))
+            staged = self._stage(before)
+            self._step("downloading it again and comparing")
+            self._check(staged, back)
+            self._step(f"setting the tag {upload.tag}")
+            is_tagged = self._tag(staged)
+            try:
+                after = self._take_over(staged, before)
+            except BaseException:
+                if is_tagged:
+                    with suppress(Exception):
+                        api.delete_tag(**self._where, tag=upload.tag)
+                raise
+        finally:
+            self._drop_branch()
+        self._tell(f"published: {MAIN} is {after[:12]}" + ("" if after != before else ", as it was"))
+        return after, after != before
+
+    def _stage(self, before: str) -> str:
+        """Everything in one commit on the branch; returns it."""
+        upload = self.upload
+        self._step(f"uploading {len(upload.names)} files, {upload.n_bytes:,} bytes")
+        additions = [CommitOperationAdd(name, upload.folder / name) for name in upload.names]
+        # Each file is sent again by huggingface_hub itself where a fault passes.
+        self.api.preupload_lfs_files(
+            self.repo_id, additions, repo_type="dataset", revision=BRANCH, free_memory=False
         )
-    except (HfHubHTTPError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise PublishError(
-            f"The Hub did not take {repo_id}: {reason}",
-            hint="Check the network, the name, and that the token may write there.",
-        ) from error
-    return f"{api.endpoint}/datasets/{repo_id}"
+        self._step(f"committing to the branch {BRANCH}")
+        return self._commit(BRANCH, [*additions, *self._list_stale(before)], before)
+
+    def _take_over(self, staged: str, before: str) -> str:
+        """The same files on ``main`` in one commit; returns it."""
+        self._step(f"committing to {MAIN}")
+        copies = [CommitOperationCopy(name, name, src_revision=staged) for name in self.upload.names]
+        return self._commit(MAIN, [*copies, *self._list_stale(before)], before)
+
+    def _list_stale(self, revision: str) -> list[CommitOperationDelete]:
+        """Data files of the version before that the new one does not have; other files are not ours."""
+        there = self.api.list_repo_files(**self._where, revision=revision)
+        data = [name for name in there if name == WORKS or fnmatch(name, SHARDS)]
+        stale = [name for name in data if name not in self.upload.names]
+        return [CommitOperationDelete(name) for name in stale]
+
+    def _commit(self, branch: str, operations: Sequence[Any], parent: str) -> str:
+        """A commit on top of ``parent``, and of nothing else: no one's work is overwritten unseen."""
+
+        def commit() -> str:
+            info = self.api.create_commit(
+                **self._where,
+                operations=list(operations),
+                commit_message=self._message,
+                revision=branch,
+                parent_commit=parent,
+            )
+            return str(info.oid)
+
+        try:
+            return retry(commit)
+        except HfHubHTTPError:
+            # When only the answer was lost, the second try finds a parent that has moved on.
+            head = self._head(branch)
+            if head != parent and self._holds_upload(head):
+                return head
+            raise
+
+    def _holds_upload(self, revision: str) -> bool:
+        """Whether a commit has exactly the files of the upload, by the hashes that the Hub gives."""
+        tree = {entry.path: entry for entry in self.api.list_repo_tree(**self._where, revision=revision)}
+        for path in (self.upload.folder / name for name in self.upload.names):
+            entry = tree.get(path.name)
+            if not isinstance(entry, RepoFile):
+                return False
+            own = digest(path) if entry.lfs else git_hash(path.read_bytes())
+            if own != (entry.lfs.sha256 if entry.lfs else entry.blob_id):
+                return False
+        return not self._list_stale(revision)
+
+    def _check(self, commit: str, back: Path) -> None:
+        from builders.upload import compare
+
+        self.api.snapshot_download(
+            **self._where, revision=commit, allow_patterns=list(self.upload.names), local_dir=back
+        )
+        compare(self.upload, back)
+        self._tell(f"the same {len(self.upload.names)} files and {self.upload.n_works:,} rows came back")
+
+    def _tag(self, commit: str) -> bool:
+        """Name the version; whether the name is new."""
+        refs = self.api.list_repo_refs(**self._where)
+        if any(tag.name == self.upload.tag for tag in refs.tags):
+            return False
+        retry(lambda: self.api.create_tag(**self._where, tag=self.upload.tag, revision=commit, exist_ok=True))
+        return True
+
+    def _drop_branch(self) -> None:
+        with suppress(Exception):  # it may not be there, and left over it harms no one
+            self.api.delete_branch(**self._where, branch=BRANCH)
+
+    def _head(self, branch: str) -> str:
+        return str(retry(lambda: self.api.repo_info(**self._where, revision=branch)).sha)
+
+    def _step(self, doing: str) -> None:
+        self.doing = doing
+        self._tell(doing)
+
+    def _tell(self, line: str) -> None:
+        self._report(f"[{time.monotonic() - self._start:6.1f} s] {line}")
 
 
-def make_card(library: Library, repo_id: str) -> str:
-    """The dataset card: what is in it, how it was made, its licences, and how to load it."""
-    works = library.works
-    size = next((name for limit, name in _SIZES if len(works) < limit), "n>1M")
-    data = DatasetCardData(
-        pretty_name="LexiMind discovery",
-        language=sorted({work.language for work in works}),
-        license="other",
-        license_name="see-license-column",
-        size_categories=size,
-        tags=["books", "papers", "emotion", "topic", "semantic-search"],
-        configs=[{"config_name": "default", "data_files": WORKS}],
-    )
-    return f"---\n{data.to_yaml()}\n---\n{_BODY.strip()}\n".format_map(
-        {
-            "repo_id": repo_id,
-            "n_works": len(works),
-            "model": library.model,
-            "version": library.version,
-            "date": library.built_at or "an unknown day",
-            "columns": _list_columns(),
-            "topics": ", ".join(TOPICS),
-            "emotions": ", ".join(EMOTIONS),
-            "kind_counts": _count("kind", (work.kind for work in works)),
-            "topic_counts": _count("topic", (work.topic for work in works)),
-            "tone_counts": _count("emotion in the tone", (name for work in works for name in work.tone)),
-            "licences": _list_licences(works),
-        }
-    )
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Publish from the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Publish a discovery dataset on the Hugging Face Hub.")
+    parser.add_argument("repo_id", metavar="OWNER/NAME", help="of the dataset on the Hub")
+    parser.add_argument("--folder", type=Path, default=DISCOVERY_DIR, help="of the dataset")
+    parser.add_argument("--model", type=Path, default=MODEL_DIR, help="folder of the model that analysed it")
+    given = parser.parse_args(arguments)
+    try:
+        print(f"Published: {publish(given.folder, given.repo_id, report=print, model=given.model)}")
+    except (LexiMindError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"Stopped; {MAIN} on the Hub is as it was or complete.", file=sys.stderr)
+        return 130
+    return 0
 
 
-def _list_columns() -> str:
-    rows = [f"| `{field.name}` | {field.type} | {_MEANINGS.get(field.name, '')} |" for field in SCHEMA]
-    return "\n".join(["| column | type | meaning |", "|---|---|---|", *rows])
-
-
-def _count(what: str, values: Iterable[str]) -> str:
-    counts = sorted(Counter(values).items(), key=lambda pair: (-pair[1], pair[0]))
-    rows = [f"| {_escape(name)} | {n_works} |" for name, n_works in counts]
-    return "\n".join([f"| {what} | works |", "|---|---|", *rows])
-
-
-def _list_licences(works: Iterable[Work]) -> str:
-    counts = sorted(Counter((work.source, work.license) for work in works).items())
-    rows = [f"| {_escape(source)} | {_escape(name)} | {n} |" for (source, name), n in counts]
-    return "\n".join(["| source | licence as stated | works |", "|---|---|---|", *rows])
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
-
-
-_BODY: Final = """
-# LexiMind discovery
-
-{n_works} works with their topic, emotions, summary and embedding, for finding the next book or paper to
-read. All scores are outputs of the model `{model}`; nothing was sampled or filled in by hand. Analysed on
-{date}, version `{version}`.
-
-## How to load it
-
-```python
-from datasets import load_dataset
-
-works = load_dataset("{repo_id}", split="train")
-```
-
-In the app: `LEXIMIND_DATASET={repo_id} python app.py`.
-
-## What is in it
-
-{kind_counts}
-
-{topic_counts}
-
-{tone_counts}
-
-## Columns
-
-{columns}
-
-The order of `topic_scores`: {topics}.
-
-The order of `emotions` and of each passage of `arc`: {emotions}.
-
-## Licences
-
-Each row says in `license` what its source states:
-
-{licences}
-"""
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,4 +3,4 @@
 Importing the package is cheap: torch is loaded only by what runs the model.
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

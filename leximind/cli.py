@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from leximind.service import Service
 
 TASKS: Final = ("emotion", "topic", "summarization", "embedding")
+FORMATS: Final = ("csv", "bibtex", "jsonl")
 
 EXIT_UNEXPECTED: Final = 1
 EXIT_ERROR: Final = 2
@@ -70,15 +71,7 @@ def _make_parser() -> _Parser:
 
     search = commands.add_parser("search", help="find works by words and by meaning")
     search.add_argument("query", nargs="*", help='words, "phrases", author:austen; nothing lists all works')
-    search.add_argument("--kind", default="", help=" or ".join(KINDS))
-    search.add_argument(
-        "--topic", action="append", default=[], help=f"one of {', '.join(TOPICS)}; repeatable"
-    )
-    search.add_argument("--emotion", action="append", default=[], help="must stand out; repeatable")
-    search.add_argument(
-        "--without", action="append", default=[], metavar="EMOTION", help="must not; repeatable"
-    )
-    search.add_argument("--year", default="", metavar="YEARS", help="1850-1900, 1850-, ..1900 or 1851")
+    _add_filters(search)
     search.add_argument("--mode", default="hybrid", help="hybrid (the default), keyword or meaning")
     search.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many works (10)")
     search.set_defaults(run=_search)
@@ -94,6 +87,24 @@ def _make_parser() -> _Parser:
     )
     analyze.set_defaults(run=_analyze)
 
+    tools = commands.add_parser("library", help="count, check and export the works").add_subparsers(
+        metavar="TOOL", required=True
+    )
+    stats = tools.add_parser("stats", help="works by kind, topic, century, tone, language and licence")
+    stats.set_defaults(run=_stats)
+    export = tools.add_parser("export", help="the works for other programs")
+    export.add_argument("--format", required=True, choices=FORMATS, help="of the output")
+    export.add_argument("--output", type=Path, metavar="FILE", help="instead of standard output")
+    export.set_defaults(run=_export)
+    check = tools.add_parser("validate", help="whether a dataset is whole and fits its schema")
+    check.set_defaults(run=_validate)
+    for command in (stats, export, check):
+        command.add_argument(
+            "dataset", nargs="?", default="", help="folder or Hub dataset; the app's own when left out"
+        )
+    for command in (stats, export):
+        _add_filters(command)
+
     serve = commands.add_parser("serve", help="start the page")
     serve.add_argument("--host", help="address to listen on")
     serve.add_argument("--port", type=int, help="port to listen on")
@@ -105,23 +116,41 @@ def _make_parser() -> _Parser:
     evaluate.add_argument("--limit", type=int, metavar="N", help="only the first N rows")
     evaluate.set_defaults(run=_evaluate)
 
-    for command in (search, similar, analyze, evaluate):
+    for command in (search, similar, analyze, evaluate, stats, check):
         command.add_argument("--json", action="store_true", help="print JSON for programs")
     return parser
+
+
+def _add_filters(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--kind", default="", help=" or ".join(KINDS))
+    command.add_argument(
+        "--topic", action="append", default=[], help=f"one of {', '.join(TOPICS)}; repeatable"
+    )
+    command.add_argument("--emotion", action="append", default=[], help="must stand out; repeatable")
+    command.add_argument(
+        "--without", action="append", default=[], metavar="EMOTION", help="must not; repeatable"
+    )
+    command.add_argument("--year", default="", metavar="YEARS", help="1850-1900, 1850-, ..1900 or 1851")
+
+
+def _read_filters(given: argparse.Namespace) -> dict[str, str]:
+    """The filters as the parameters of an address."""
+    first, last = _read_years(given.year)
+    return {
+        "kind": given.kind,
+        "topic": ",".join(given.topic),
+        "feel": ",".join(given.emotion),
+        "not": ",".join(given.without),
+        "from": first,
+        "to": last,
+    }
 
 
 def _search(given: argparse.Namespace) -> None:
     from leximind.report import write_page
     from leximind.service import Filters
 
-    first, last = _read_years(given.year)
-    params = {"kind": given.kind, "from": first, "to": last}
-    params |= {
-        "topic": ",".join(given.topic),
-        "feel": ",".join(given.emotion),
-        "not": ",".join(given.without),
-    }
-    filters = Filters.from_params(params)
+    filters = Filters.from_params(_read_filters(given))
     page = _service().search(" ".join(given.query), filters, mode=given.mode, page_size=given.limit)
     _write(page.to_dict() if given.json else write_page(page))
 
@@ -150,6 +179,37 @@ def _analyze(given: argparse.Namespace) -> None:
     similar = service.similar_to(analysis.embedding)
     plain = analysis.to_dict() | {"similar": [hit.to_dict() for hit in similar]}
     _write(plain if given.json else write_analysis(analysis, similar))
+
+
+def _stats(given: argparse.Namespace) -> None:
+    from leximind.tools import count_works, draw_statistics
+
+    found = count_works(_name_dataset(given), _read_filters(given))
+    _write(found.to_dict() if given.json else draw_statistics(found))
+
+
+def _export(given: argparse.Namespace) -> None:
+    from leximind.tools import export_works, save_works
+
+    dataset, filters = _name_dataset(given), _read_filters(given)
+    if given.output:
+        n_works = save_works(dataset, filters, given.format, given.output)
+        sys.stderr.write(f"{n_works:,} works in {given.output}\n")
+        return
+    if hasattr(sys.stdout, "reconfigure"):  # a file for programs: its letters and line ends stay as they are
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="")
+    sys.stdout.writelines(export_works(dataset, filters, given.format))
+
+
+def _validate(given: argparse.Namespace) -> None:
+    from leximind.tools import check, draw_report
+
+    report = check(_name_dataset(given))
+    _write(report.to_dict() if given.json else draw_report(report))
+
+
+def _name_dataset(given: argparse.Namespace) -> str:
+    return given.dataset or Settings.from_env().dataset
 
 
 def _serve(given: argparse.Namespace) -> None:

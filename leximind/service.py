@@ -16,6 +16,7 @@ from leximind.labels import D_EMBEDDING
 from leximind.library.answers import Facets, Hit, Page, check_count, compare, count_facets, paginate
 from leximind.library.filters import Filters
 from leximind.library.insights import Insights, describe, read_figures, read_metrics
+from leximind.library.query import free_text
 from leximind.library.search import Match, Mode, Search, Sort, explain, find_closest, is_doubtful, order_rows
 from leximind.library.store import Library, load_library
 from leximind.library.work import Work
@@ -119,7 +120,8 @@ class Service:
                 hint="Analyze a longer text as a whole to see the works closest to it.",
             )
         _expect("mode", mode, get_args(Mode))
-        vector, note = (None, "") if mode == "keyword" else self._embed(query)
+        text = free_text(query)
+        vector, note = (None, "") if mode == "keyword" or not text else self._embed(text)
         search = Search(self.library, query, vector, mode if vector is not None else "keyword")
         matches = search.run(filters.mask(self.library))
         shown, page, n_pages = paginate(matches, page, page_size)
@@ -129,9 +131,13 @@ class Service:
         sentence = f"{'works' if filters.is_empty else filters.sentence()} matching “{query}”"
         if not note and is_doubtful(matches):
             note = (
-                "Nothing is really close; these are the nearest in meaning." if matches else "Nothing close."
+                "Nothing has all your words or is really close; these come nearest."
+                if matches
+                else "Nothing close."
             )
-        return Page(self._present(query, shown), len(matches), page, n_pages, facets, sentence, note)
+        suggestion = self.library.keyword.suggest(query)
+        hits = self._present(query, shown)
+        return Page(hits, len(matches), page, n_pages, facets, sentence, note, suggestion)
 
     def get(self, work_id: str) -> Work:
         """One work.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from leximind.inference.analysis import Analysis, ArcPoint, Cue, Sentence
 from leximind.labels import D_EMBEDDING, EMOTIONS, TOPICS
 from leximind.library.store import Library, write_discovery
-from leximind.library.work import SCHEMA
+from leximind.library.work import DESCRIPTION, FULL_TEXT, SCHEMA
 from leximind.service import Service
 
 MODEL_NAME = "fake-1"
@@ -142,6 +142,8 @@ def row(entry: tuple[Any, ...], number: int = 0) -> dict[str, Any]:
         "emotions": emotions,
         "tone": feelings,
         "arc": [emotions, emotions[::-1]] if kind == "book" else [],
+        "n_words": 90_000 if kind == "book" else None,
+        "provenance": FULL_TEXT if kind == "book" else DESCRIPTION,
         "embedding": embed(f"{title} {description}").astype(np.float16),
         "x": float(number % 6),
         "y": float(number // 6),

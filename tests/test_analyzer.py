@@ -55,6 +55,8 @@ def test_parts_of_an_analysis_agree() -> None:
 def test_emotions_of_a_text_are_the_mean_of_its_arc_weighted_by_length() -> None:
     (analysis,) = tiny_analyzer().analyze([STORY * 12])
     arc = np.array([point.emotions for point in analysis.arc])
+    alone = tiny_analyzer().emotion_probabilities([STORY * 12])[0]
+    np.testing.assert_allclose(alone, analysis.emotions, atol=1e-5, err_msg="both ways of reading agree")
     assert arc.min(axis=0) == pytest.approx(np.minimum(arc.min(axis=0), analysis.emotions), abs=1e-6)
     assert (np.array(analysis.emotions) <= arc.max(axis=0) + 1e-6).all()
 

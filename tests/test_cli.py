@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,12 @@ def test_analyze_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch:
         (["serve", "--port", "0"], "1 to 65535"),
         (["evaluate", "emotion", "missing.parquet"], "no file 'missing.parquet'"),
         (["evaluate", "poetry", "x.parquet"], "invalid choice"),
+        (["library"], "required"),
+        (["library", "export"], "--format"),
+        (["library", "export", "--format", "xlsx"], "invalid choice"),
+        (["library", "stats", "no such place"], "neither a folder nor the name"),
+        (["library", "stats", "--topic", "Cooking"], "no topic 'Cooking'"),
+        (["library", "validate", "no/such/place"], "neither a folder nor the name"),
     ],
 )
 def test_errors_are_explained(
@@ -141,7 +148,8 @@ def test_errors_are_explained(
     assert captured.err.startswith("error: ")
     assert message in captured.err
     assert captured.out == ""
-    if arguments[:1] in (["search"], ["similar"], ["analyze"], ["evaluate"]):
+    has_json = arguments[:1] in (["search"], ["similar"], ["analyze"], ["evaluate"])
+    if has_json or arguments[1:2] in (["stats"], ["validate"]):
         assert main([*arguments, "--json"]) == 2
         captured = capsys.readouterr()
         error = json.loads(captured.out)["error"]
@@ -245,3 +253,68 @@ def test_a_terminal_without_unicode_gets_question_marks(library_folder: Path) ->
     done = subprocess.run(command, env=env, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert b"Charlotte Bront?" in done.stdout
+
+
+def test_library_stats(library_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["library", "stats", str(library_folder)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["31", "works"]
+    for expected in (
+        ["book", "21"],
+        ["Fiction", "8"],
+        ["1800-1899", "13"],
+        ["admiration", "5"],
+        ["en", "31"],
+    ):
+        assert any(line[: len(expected)] == expected for line in lines), expected
+    options = ["--kind", "paper", "--topic", "Science", "--year", "..1999", "--json"]
+    assert main(["library", "stats", str(library_folder), *options]) == 0
+    found = read_json(capsys)
+    assert found["n_works"] == 2
+    assert found["kinds"] == {"book": 0, "paper": 2}
+    assert found["centuries"] == {"1900": 2}
+    assert main(["library", "stats", str(library_folder), "--emotion", "relief"]) == 0
+    assert capsys.readouterr().out.startswith("0 works")
+
+
+def test_library_validate(library_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(library_folder, tmp_path / "dataset"))
+    assert main(["library", "validate", str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert "31 works fit the schema" in out and "index is up to date" in out
+    assert "note  croissant.json is missing" in out
+    assert main(["library", "validate", str(folder), "--json"]) == 0
+    assert read_json(capsys)["n_works"] == 31
+    (folder / "works.parquet").write_bytes(b"no table")
+    assert main(["library", "validate", str(folder)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.startswith("error: ")
+    assert main(["library", "validate", str(folder), "--json"]) == 2
+    assert set(read_json(capsys)["error"]) == {"code", "message", "hint"}
+
+
+@pytest.mark.parametrize("form", ["csv", "bibtex", "jsonl"])
+def test_library_export(
+    library_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    command = ["library", "export", str(library_folder), "--format", form, "--year", "1847"]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert "Charlotte Brontë" in printed and "wuthering" in printed and "moby-dick" not in printed
+    path = tmp_path / f"works.{form}"
+    assert main([*command, "--output", str(path)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err == f"2 works in {path}\n"
+    assert path.read_bytes().decode() == printed
+    assert main([*command, "--output", str(tmp_path / "no" / "where")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_an_export_keeps_its_letters_whatever_the_terminal(library_folder: Path) -> None:
+    env = os.environ | {"LEXIMIND_DATASET": str(library_folder), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-X", "importtime", "-m", "leximind", "library", "export", "--format", "csv"]
+    done = subprocess.run(command, env=env, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Charlotte Brontë".encode() in done.stdout and b"\r\n" in done.stdout
+    loaded = {line.rsplit(b"|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert loaded.isdisjoint({b"torch", b"gradio", b"datasets", b"transformers"}), "only what it needs"

@@ -24,11 +24,12 @@ ARROWS: dict[str, set[str]] = {
     "training": {"model", "text", "inference"},
     "evaluation": {"model", "text", "inference"},
     "service": {"library", "inference"},
+    "tools": {"library"},
     "api": {"service", "library"},
     "report": {"service", "library", "inference"},
     "ui": {"api", "service", "library", "inference", "text"},
     # The command line also starts the page and runs the evaluation; nothing imports it.
-    "cli": {"service", "report", "ui", "inference", "text", "evaluation"},
+    "cli": {"service", "tools", "report", "ui", "inference", "text", "evaluation"},
     "__main__": {"cli"},
 }
 SERVING = ("leximind", "leximind.service", "leximind.library.store", "leximind.api", "leximind.cli")

@@ -8,11 +8,14 @@ import pytest
 
 from leximind.errors import DataError
 from leximind.library.filters import Filters
+from leximind.library.keyword import Coverage
 from leximind.library.search import (
     CLOSE,
     FLOOR,
     SHARE,
+    STRANGE,
     TOP_K,
+    K,
     Match,
     Search,
     explain,
@@ -58,8 +61,9 @@ def test_an_index_is_saved_and_loaded(library: Library, tmp_path: Path) -> None:
 def test_fusion_by_hand() -> None:
     fused = fuse([[7, 3, 5], [3, 9]])
     assert [row for row, _ in fused] == [3, 7, 9, 5]
-    assert dict(fused)[3] == pytest.approx(1 / 62 + 1 / 61)
-    assert fuse([[2], [1]]) == [(1, 1 / 61), (2, 1 / 61)]  # equal scores in the order of rows
+    assert dict(fused)[3] == pytest.approx(1 / (K + 2) + 1 / (K + 1))
+    assert fuse([[2], [1]], k=60) == [(1, 1 / 61), (2, 1 / 61)]  # equal scores in the order of rows
+    assert fuse([[2], [1]], [3, 1], k=60) == [(2, 3 / 61), (1, 1 / 61)]
     assert fuse([]) == fuse([[], []]) == []
 
 
@@ -103,21 +107,52 @@ def test_matches_say_how_they_were_found(library: Library) -> None:
     matches = Search(library, "emma", embed("whale hunt"), "hybrid").run(everything)
     found = {library.works[match.row].id: match for match in matches}
     assert explain(found["emma"]) == ("matches your words",)
+    assert explain(Match(3, 0.01, "some", 0.21)) == ("has some of your words", "related in meaning")
+    assert matches[0].row == library.row("emma")  # a title is believed before closeness
     assert explain(found["moby-dick"]) == ("very close in meaning",)
     assert found["emma"].cosine is None
-    assert not found["moby-dick"].has_words
+    assert found["moby-dick"].coverage is None
     assert len(matches) <= TOP_K
     by_words = Search(library, "emma", None, "hybrid").run(everything)
     assert [match.row for match in by_words] == [library.row("emma")]
 
 
 @pytest.mark.parametrize(
-    ("has_words", "cosine", "expected"),
-    [(False, CLOSE - 0.01, True), (False, CLOSE, False), (True, None, False), (True, 0.21, False)],
+    ("coverage", "is_close", "expected"),
+    [
+        (None, False, True),
+        ("some", False, True),
+        (None, True, False),
+        ("some", True, False),
+        ("all", False, False),
+        ("name", False, False),
+        ("title", False, False),
+    ],
 )
-def test_doubt(has_words: bool, cosine: float | None, expected: bool) -> None:
-    assert is_doubtful([Match(3, 0.01, has_words, cosine)]) is expected
+def test_doubt(coverage: Coverage | None, is_close: bool, expected: bool) -> None:
+    assert is_doubtful([Match(3, 0.01, coverage, 0.21, is_close)]) is expected
     assert is_doubtful([])
+
+
+def test_words_that_nobody_knows_need_more_closeness(library: Library) -> None:
+    everything = Filters().mask(library)
+    row = library.row("crime")
+    away = unit("far away") - (unit("far away") @ library.embeddings[row]) * library.embeddings[row]
+    cosine = CLOSE + STRANGE / 2
+    vector = cosine * library.embeddings[row] + (1 - cosine**2) ** 0.5 * away / np.linalg.norm(away)
+    vector = vector.astype(np.float32)
+    assert is_doubtful(Search(library, "asdfgh qwertz", vector, "hybrid").run(everything))
+    assert not is_doubtful(Search(library, "whale governess", vector, "hybrid").run(everything))
+
+
+@pytest.mark.parametrize("mode", ["keyword", "meaning", "hybrid"])
+def test_what_was_asked_for_in_signs_holds_in_every_mode(library: Library, mode: str) -> None:
+    assert search(library, "hunting a whale -ahab", mode)
+    assert "moby-dick" not in search(library, "hunting a whale -ahab", mode)
+    found = search(library, "love author:bronte", mode)
+    assert found and set(found) <= {"jane-eyre", "wuthering"}
+    assert set(search(library, "author:austen year:1815", mode)) == {"emma"}  # nothing to understand
+    assert set(search(library, "hunting a whale year:1851", mode)) == {"moby-dick"}
 
 
 def test_orders_for_browsing(library: Library) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from leximind.errors import DataError, NotFoundError
 from leximind.labels import EMOTIONS, KINDS, TOPICS
-from leximind.library import store
+from leximind.library import dataset, store
 from leximind.library.keyword import KeywordIndex
-from leximind.library.store import Library, load_library, write_indexes
+from leximind.library.store import Library, load_library, write_discovery, write_indexes
+from leximind.library.vectors import VectorIndex
 
 
 @pytest.fixture
@@ -73,6 +74,55 @@ def test_damaged_indexes_are_built_in_memory(copy: Path, damage: str) -> None:
     assert library.vectors.search(library.embeddings[:1], 1)[0][0][0] == 0
 
 
+@pytest.mark.parametrize("damage", ["remove", "stale", "cut"])
+def test_indexes_are_repaired_on_disk_once(copy: Path, damage: str, monkeypatch: Any) -> None:
+    if damage == "remove":
+        shutil.rmtree(copy / "index")
+    elif damage == "stale":
+        (copy / store.STAMP).write_text(json.dumps({"version": "older", "format": 1}))
+    else:
+        (copy / store.VECTORS).write_bytes((copy / store.VECTORS).read_bytes()[:1000])
+    library = Library.from_folder(copy)
+    assert library.vectors.search(library.embeddings[:1], 1)[0][0][0] == 0
+    assert library.keyword.search("whale")
+    assert not list(copy.glob(".*"))
+
+    def fail(*_: Any) -> None:
+        raise AssertionError("built again")
+
+    monkeypatch.setattr(store, "write_indexes", fail)
+    monkeypatch.setattr(VectorIndex, "build", fail)
+    again = Library.from_folder(copy)
+    assert len(again.vectors) == len(again.keyword) == len(again)
+
+
+def test_an_index_that_cannot_be_written_is_built_in_memory(copy: Path, monkeypatch: Any) -> None:
+    shutil.rmtree(copy / "index")
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(store, "write_indexes", refuse)
+    library = Library.from_folder(copy)
+    assert len(library.vectors) == len(library.keyword) == len(library)
+    assert not (copy / "index").exists()
+
+
+def test_a_large_dataset_is_written_and_read_in_groups(copy: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    whole = dataset.read_table(copy)
+    monkeypatch.setattr(dataset, "ROW_GROUP", 8)
+    versions = set()
+    for size in (1, 5, 31):
+        parts = [whole.slice(start, size) for start in range(0, len(whole), size)]
+        versions.add(write_discovery(iter(parts), tmp_path / str(size), model="fake-1"))
+        assert [len(table) for table in dataset.read_tables(tmp_path / str(size))] == [8, 8, 8, 7]
+        assert dataset.read_table(tmp_path / str(size)) == whole
+        assert len(Library.from_folder(tmp_path / str(size)).vectors) == 31
+    assert len(versions) == 1
+    with pytest.raises(DataError, match="already that of row 3"):
+        write_discovery([whole.slice(0, 20), whole.slice(3, 1)], tmp_path / "twice", model="fake-1")
+
+
 def test_write_indexes_repairs_and_leaves_no_lock_files(copy: Path) -> None:
     shutil.rmtree(copy / "index")
     write_indexes(copy)
@@ -100,7 +150,7 @@ def test_missing_and_damaged_files_are_explained(copy: Path, tmp_path: Path) -> 
         ("{", "not JSON"),
         ("[]", "does not say"),
         ('{"n_works": 1, "version": "x", "model": "m"}', "schema version None"),
-        ('{"schema_version": 1, "n_works": 31, "version": "x", "model": "m"}', "the manifest is that of"),
+        ('{"schema_version": 2, "n_works": 31, "version": "x", "model": "m"}', "the manifest is that of"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_explained(copy: Path, text: str, message: str) -> None:
@@ -137,7 +187,7 @@ def test_a_hub_dataset_is_downloaded_without_its_indexes(copy: Path, monkeypatch
     ((repo_id, options),) = calls
     assert repo_id == "someone/shelf"
     assert options["repo_type"] == "dataset"
-    assert options["allow_patterns"] == [store.WORKS, store.MANIFEST]
+    assert options["allow_patterns"] == [store.WORKS, store.SHARDS, store.MANIFEST]
 
 
 def test_an_unreachable_hub_is_told(library_folder: Path, monkeypatch: Any) -> None:

@@ -109,9 +109,23 @@ def test_tasks_that_cannot_be_run(model: MultiTask) -> None:
 def test_embedding_is_projected_where_widths_differ_or_it_is_wanted() -> None:
     plain, projected = EmbeddingHead(16, 16, project=False), EmbeddingHead(16, 16, project=True)
     assert not list(plain.parameters())
-    assert EmbeddingHead(16, 8, project=False)(states(), MASK).shape == (3, 8)
+    seen = states(), MASK, torch.ones(3, 5, dtype=torch.long)
+    assert EmbeddingHead(16, 8, project=False)(*seen).shape == (3, 8)
     projected.reset()
-    torch.testing.assert_close(projected(states(), MASK), plain(states(), MASK))
+    torch.testing.assert_close(projected(*seen), plain(*seen))
+
+
+def test_rare_tokens_count_for_more_in_the_embedding() -> None:
+    head, x = EmbeddingHead(16, 16, project=False, n_words=9), states()
+    token_ids = torch.tensor([[1, 2, 3, 4, 5], [1, 2, 8, 8, 8], [7, 8, 8, 8, 8]])
+    torch.testing.assert_close(head.pool(x, MASK, token_ids), mean_pool(x, MASK), msg="all alike at first")
+    assert head.weights is not None
+    head.weights[:4] = torch.tensor([0.0, 0.5, 2.0, 8.0])
+    pooled = head.pool(x, MASK, token_ids)
+    torch.testing.assert_close(pooled[1], (0.5 * x[1, 0] + 2 * x[1, 1] + x[1, 2]) / 3.5)
+    torch.testing.assert_close(pooled[2], x[2, 0])
+    torch.testing.assert_close(head(x, MASK, token_ids), torch.nn.functional.normalize(pooled, dim=-1))
+    assert "weights" in head.state_dict(), "they are saved with the model"
 
 
 @pytest.mark.parametrize("label", [0, 3])

@@ -8,6 +8,7 @@ import torch
 
 from leximind.errors import InputError
 from leximind.evaluation.oracles import greedy_extract, sentence_gains
+from leximind.inference.reading import feel_passages
 from leximind.inference.summaries import cover
 from leximind.model.multitask import sentence_places
 from leximind.training.batches import collate
@@ -98,6 +99,16 @@ def test_an_extract_keeps_the_order_and_the_length() -> None:
     assert cover(relevance, vectors, lengths, 1) == [1], "never nothing"
 
 
+def test_a_passage_feels_as_its_strongest_sentences_do() -> None:
+    probabilities = np.array([[0.8, 0.2], [0.0, 0.2], [0.0, 0.2], [0.4, 0.1], [0.3, 0.3]])
+    lengths, owners = np.array([10, 20, 10, 5, 30]), np.array([0, 0, 0, 1, 2])
+    felt, whole = feel_passages(probabilities, lengths, owners)
+    assert whole.tolist() == [40, 5, 30]
+    strongest = (0.8**4 * 10 / 40) ** 0.25
+    np.testing.assert_allclose(felt, [[strongest, 0.2], [0.4, 0.1], [0.3, 0.3]], rtol=1e-6)
+    assert 0.2 < strongest < 0.8, "above the mean, below the maximum"
+
+
 def test_a_summary_of_each_kind() -> None:
     model = tiny_analyzer()
     text = " ".join(
@@ -107,7 +118,7 @@ def test_a_summary_of_each_kind() -> None:
     (description,) = model.summarize([text], "description")
     (abstract,) = model.summarize([text], "abstract")
     assert len(sentence.split()) <= 45
-    assert 100 < len(description.split()) <= 1.15 * 150
+    assert 150 < len(description.split()) <= 1.15 * 200
     assert 150 < len(abstract.split()) <= 1.15 * 200
     with pytest.raises(InputError, match="'poem', but one of sentence, description, abstract"):
         model.summarize([text], "poem")  # type: ignore[arg-type]

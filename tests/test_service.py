@@ -100,7 +100,7 @@ def test_weak_closeness_is_told(library: Library) -> None:
     service = Service(library, load_analyzer=Vague)
     page = service.search("zzzz qqqq")
     assert "emma" in ids(page)
-    assert page.note == "Nothing is really close; these are the nearest in meaning."
+    assert page.note == "Nothing has all your words or is really close; these come nearest."
     assert service.search("emma").note == ""  # its words are there
 
 
@@ -204,7 +204,7 @@ def test_another_model_is_not_compared_with_these_works(library: Library) -> Non
     page = service.search("remorse that kills", mode="meaning")
     assert service.similar_to(embed("remorse that kills")) == ()
     assert service.similar("crime") == Service(library).similar("crime")
-    assert {reason for hit in page.hits for reason in hit.reasons} == {"matches your words"}
+    assert {reason for hit in page.hits for reason in hit.reasons} == {"has some of your words"}
     assert "analysed by fake-1, but the model at hand is other-2" in page.note
 
 

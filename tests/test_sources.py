@@ -45,11 +45,21 @@ def test_every_kind_of_file_gives_the_same_rows(kind: str, tmp_path: Path) -> No
     path = tmp_path / f"comments.{kind}"
     WRITERS[kind](path, COMMENTS)
     table = read_source("emotion", Source(str(path), COLUMNS, kind="comment"))
-    assert list(table.frame.columns) == ["text", "labels", "title", "document", "kind", "origin"]
+    assert list(table.frame.columns) == ["text", "labels", "title", "document", "kind", "origin", "known"]
     assert list(table.frame["text"]) == ["I love whales.", "So sad", "A plain remark"]
     assert [list(labels) for labels in table.frame["labels"]] == [["love", "joy"], ["sadness"], []]
     assert list(table.frame["document"]) == ["7", "8", "9"] and set(table.frame["kind"]) == {"comment"}
     assert set(table.frame["origin"]) == {str(path)} and (table.n_empty, table.n_unmapped) == (0, 0)
+
+
+def test_a_source_says_which_emotions_its_annotators_could_choose(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "a.jsonl", [{"text": "Alas!", "labels": ["sadness"]}])
+    write_jsonl(tmp_path / "b.jsonl", [{"text": "Ha!", "labels": ["amusement"]}])
+    limited = Source(str(tmp_path / "a.jsonl"), known=("joy", "sadness"))
+    frame = read_task("emotion", [limited, Source(str(tmp_path / "b.jsonl"))]).frame
+    assert [list(known) for known in frame["known"]] == [["joy", "sadness"], list(EMOTIONS)]
+    with pytest.raises(InputError, match="melancholy"):
+        read_source("emotion", Source(str(tmp_path / "a.jsonl"), known=("melancholy",)))
 
 
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ from tests.training_data import make_config
 MODELS, TRAININGS, DATA = ("mini", "small", "base", "large"), ("dev", "medium", "full"), ("local", "hub")
 SHARED = ROOT.parent / "shared" / "data"
 
+# A regression, such as the one of words, is solved, not stepped.
+LOOPS = {stage for stage, options in OPTIONS.items() if hasattr(options(), "loop")}
+
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("training", TRAININGS)
@@ -32,7 +35,7 @@ def test_every_combination_composes_into_settings_that_the_loop_takes(model: str
         config = make_config(f"model={model}", f"training={training}", f"data={data}")
         assert config.output == f"runs/{model}-{training}" and config.data.name == data
         check_stages(config)
-        for stage in OPTIONS:
+        for stage in LOOPS:
             loop = loop_config(config, getattr(config.training, stage).loop)
             assert loop.n_steps > loop.warmup > 0 and loop.resume == "auto"
 
@@ -44,7 +47,7 @@ def test_rates_and_frozen_prefixes_fit_the_model(name: str) -> None:
     assert isinstance(described, MultiTaskConfig)
     with torch.device("meta"):
         names = [weight for weight, _ in MultiTask(described).named_parameters()]
-    stages = {"multitask", *config.stages} & OPTIONS.keys()
+    stages = {"multitask", *config.stages} & LOOPS
     for stage in stages:
         loop = getattr(config.training, stage).loop
         for prefix in [*loop.rates, *loop.frozen]:
@@ -56,7 +59,7 @@ def test_rates_and_frozen_prefixes_fit_the_model(name: str) -> None:
 
 def test_each_training_takes_more_rows_and_steps_than_the_one_before() -> None:
     dev, medium, full = (make_config(f"training={name}").training for name in TRAININGS)
-    for stage in OPTIONS:
+    for stage in LOOPS:
         steps = [getattr(training, stage).loop.n_steps for training in (dev, medium, full)]
         assert steps == sorted(set(steps))
     for task in ("emotion", "topic", "summarization"):
@@ -131,11 +134,11 @@ def test_nothing_but_a_word_replaces_the_model_that_ships() -> None:
 
 
 def test_stages_are_checked_before_anything_is_read() -> None:
-    with pytest.raises(InputError, match="No stage is called 'encode'; there are encoder, emotion"):
+    with pytest.raises(InputError, match="No stage is called 'encode'; there are encoder, words"):
         check_stages(make_config("stages=[encode]"))
     with pytest.raises(InputError, match="No stage was named"):
         check_stages(make_config("stages=[]"))
-    with pytest.raises(InputError, match="resume names the checkpoint runs/x, but 5 stages"):
+    with pytest.raises(InputError, match="resume names the checkpoint runs/x, but 6 stages"):
         check_stages(make_config("resume=runs/x"))
     check_stages(make_config("resume=runs/x", "stages=[decoder,export]"))
     with pytest.raises(InputError, match="lora trains in the multitask stage alone"):

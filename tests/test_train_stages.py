@@ -105,6 +105,7 @@ def test_the_stages_of_the_embedded_model_follow_each_other(tmp_path: Path) -> N
 
     before = encoder.state_dict()
     for stages, wanted in (
+        ("words", {"heads.topic"}),
         ("emotion", {"emotion_blocks.0", "heads.emotion"}),
         ("selection", {"heads.selection"}),
         ("embedding", {"heads.embedding"}),
@@ -136,6 +137,25 @@ def test_what_the_embedding_learned_is_blended_with_the_identity(tmp_path: Path)
     torch.testing.assert_close(projection(0.0), torch.eye(16))
     torch.testing.assert_close(projection(0.75), 0.75 * learned + 0.25 * torch.eye(16))
     assert (learned - torch.eye(16)).abs().max() > 0.01
+
+
+def test_tokens_of_the_embedding_are_weighed_as_the_words_are(tmp_path: Path) -> None:
+    overrides = [*tiny_run(tmp_path), "model.stages=[words,embedding]", "stages=[words,embedding]"]
+    made: Any = run(make_config(*overrides), SINGLE)
+    weights, idf = made.heads["embedding"].weights, made.heads["topic"].words.idf
+    assert (idf > 0).any() and torch.allclose(weights[idf > 0], idf[idf > 0].sqrt())
+    unseen = torch.ones(len(idf), dtype=torch.bool)
+    unseen[[101, 102]] = False
+    assert torch.allclose(weights[unseen & (idf == 0)], idf.max().sqrt())
+    assert torch.allclose(weights[[101, 102]], torch.tensor(0.3))
+
+    alone: Any = run(
+        make_config(
+            *overrides[:-2], "model.stages=[embedding]", "stages=[embedding]", f"output={tmp_path}/x"
+        ),
+        SINGLE,
+    )
+    assert (alone.heads["embedding"].weights == 1).all(), "no words were counted"
 
 
 def test_distillation_holds_the_embedding_back(tmp_path: Path) -> None:
@@ -288,7 +308,7 @@ def test_row_limits_of_the_training_are_kept(tmp_path: Path) -> None:
     made = tables.prepare(
         make_config(*tiny_run(tmp_path), "training.rows.topic=10", "data.deduplicate=false")
     )
-    assert len(made.train["topic"]) == 10 and len(made.train["emotion"]) == 40
+    assert len(made.train["topic"]) == 10 and len(made.train["emotion"]) > 40
     assert len(made.validation["topic"]) == 40
 
 

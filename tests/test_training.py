@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.distributions import kl_divergence
 
 from leximind.labels import EMOTIONS
 from leximind.model.multitask import MultiTask
@@ -13,7 +14,7 @@ from leximind.training import examples
 from leximind.training.batches import IGNORE, BatchPlan, bucket, collate
 from leximind.training.calibration import expected_f1_thresholds, fit_platt, fit_temperature
 from leximind.training.examples import Example
-from leximind.training.losses import distillation_loss, task_loss
+from leximind.training.losses import consistent_emotion_loss, distillation_loss, label_loss, task_loss
 from leximind.training.optimiser import parameter_groups, rate_factor
 from leximind.training.sampling import task_probabilities, task_schedule
 from tests.models import tiny_model, tokenizer
@@ -151,6 +152,45 @@ def test_tables_become_examples() -> None:
     pairs = [("source text", "a good summary", "tldr"), ("source", "word " * 60, "title"), ("s", "a", "key")]
     (kept,) = examples.summary_examples(pairs, tokenizer(), 16, 20)
     assert kept.start == examples.SUMMARY_STARTS["tldr"] and kept.target[-1] == 102
+
+
+def test_emotions_that_nobody_could_name_are_unknown_and_do_not_count() -> None:
+    frame = pd.DataFrame(
+        {"text": ["A dark sea"] * 2, "labels": [["fear"], []], "known": [["fear", "joy"], list(EMOTIONS)]}
+    )
+    rows = examples.emotion_examples(frame, tokenizer(), 16)
+    fear, joy = EMOTIONS.index("fear"), EMOTIONS.index("joy")
+    assert rows[0].target[fear] == 1 and rows[0].target[joy] == 0 and np.isnan(rows[0].target).sum() == 26
+    assert not rows[1].target.any()
+
+    logits = torch.randn(2, 28, generator=torch.manual_seed(0), requires_grad=True)
+    targets = torch.from_numpy(np.stack([row.target for row in rows]))
+    loss = label_loss(logits, targets)
+    probabilities = logits.detach().sigmoid()
+    due = -(
+        probabilities[0, fear].log() + (1 - probabilities[0, joy]).log() + (1 - probabilities[1]).log().sum()
+    )
+    assert loss.item() == pytest.approx(due.item() / 2, rel=1e-5)
+    loss.backward()
+    assert logits.grad is not None and (logits.grad[0] != 0).sum() == 2 and (logits.grad[1] != 0).all()
+
+
+def test_consistency_is_the_divergence_of_two_passes_with_other_dropout() -> None:
+    model = tiny_model()
+    batch = collate(random_examples("emotion", 4), "emotion", 0)
+    plain = task_loss(model, "emotion", batch)[0]
+    assert torch.allclose(consistent_emotion_loss(model, batch, 5.0), plain), "no dropout, no divergence"
+
+    model.train()
+    torch.manual_seed(3)
+    seen = model.encode(batch.token_ids.repeat(2, 1), batch.mask.repeat(2, 1), "emotion")
+    logits = model.heads["emotion"](seen.states, seen.mask)[0]
+    one, other = (torch.distributions.Bernoulli(logits=part) for part in logits.chunk(2))
+    apart = (kl_divergence(one, other) + kl_divergence(other, one)).sum(1).mean() / 2
+    torch.manual_seed(3)
+    found = consistent_emotion_loss(model, batch, 0.7)
+    assert apart > 0.01
+    assert torch.allclose(found, label_loss(logits, batch.targets.repeat(2, 1)) + 0.7 * apart, atol=1e-5)
 
 
 def test_key_sentence_prefers_what_the_title_says() -> None:

@@ -2,13 +2,14 @@
 
 import re
 from html import unescape
+from urllib.parse import parse_qsl
 
 import pytest
 
 from leximind.library.filters import Filters
 from leximind.library.store import Library
 from leximind.service import Service
-from leximind.ui.address import View
+from leximind.ui.address import View, read_view
 from leximind.ui.controls import describe
 from leximind.ui.discover import show
 
@@ -54,6 +55,14 @@ def test_a_search_finds_words_and_says_why(service: Service) -> None:
     assert titles(page)[0] == "Moby-Dick; or, The Whale"
     assert "<mark>whale</mark>" in page
     assert "matching “whale”" in page
+
+
+def test_a_misspelt_query_offers_the_one_that_was_meant(service: Service) -> None:
+    page = show(service, {"q": "moby-dikc", "kind": "book"})
+    link = re.search(r'Did you mean <a href="([^"]*)">([^<]*)</a>', page)
+    assert link and link[2] == "moby-dick"
+    assert read_view(dict(parse_qsl(unescape(link[1]).lstrip("?"))))[0].query == "moby-dick"
+    assert "Did you mean" not in show(service, {"q": "moby-dick"})
 
 
 def test_nothing_found_is_said_with_a_way_out(service: Service) -> None:

@@ -52,7 +52,7 @@ def tiny_model(seed: int = 0) -> MultiTask:
     backbone = replace(backbone, encoder=encoder, decoder=decoder)
     config = MultiTaskConfig(
         backbone, d_emotion=16, d_embedding=16, n_emotion_blocks=1, project_embedding=True,
-        n_selection_layers=1, d_selection=16,
+        weigh_tokens=True, topic_words=True, n_selection_layers=1, d_selection=16,
     )  # fmt: skip
     model = MultiTask(config)
     for weight in model.parameters():
@@ -98,6 +98,11 @@ def write_data(folder: Path, n: int = 40, seed: int = 0) -> Path:
             for i in range(8)
         ],
     )
+    fiction = [
+        {"text": sentence(rng, 11), "author": f"a{i}", "go_labels": ["joy"] * (i % 2)} for i in range(n)
+    ]
+    for name in ("fiction_xed_en", "fiction_reman"):
+        _write(folder / f"emotion/{name}.parquet", fiction)
     _write(
         folder / "papers/arxiv_papers.parquet",
         [{"arxiv_id": f"p{i}", "title": sentence(rng, 6), "abstract": text(rng)} for i in range(n)],

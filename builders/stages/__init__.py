@@ -8,10 +8,11 @@ returns the one that the next stage starts from. Its settings are its module's `
 from types import ModuleType
 from typing import Any, Final
 
-from builders.stages import decoder, embedding, emotion, encoder, export, multitask, selection
+from builders.stages import decoder, embedding, emotion, encoder, export, multitask, selection, words
 
 STAGES: Final[dict[str, ModuleType]] = {
     "encoder": encoder,
+    "words": words,
     "emotion": emotion,
     "selection": selection,
     "embedding": embedding,

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from builders.schema import Config, Loop
 from builders.stages import shared
@@ -17,7 +18,7 @@ from leximind.errors import InputError
 from leximind.evaluation.metrics import rank_matches
 from leximind.evaluation.retrieval import score_ranks
 from leximind.inference.reading import encode
-from leximind.model.multitask import MultiTask
+from leximind.model.multitask import MultiTask, WordWeights
 from leximind.text.passages import split_passages
 from leximind.text.tokenizer import Tokenizer
 from leximind.training.batches import Batch, BatchPlan
@@ -25,6 +26,8 @@ from leximind.training.distributed import Processes
 from leximind.training.examples import EncodedExample
 from leximind.training.losses import contrastive_loss
 
+TEXTS = 1024
+SPECIAL = 0.3  # weight of the tokens that frame a text, where a rare word has three
 STAGE = "embedding"
 TRAINED = ("heads.embedding",)
 
@@ -36,6 +39,7 @@ class Options:
     scale: of cosines in the loss.
     keep: weight of staying near the embedding that the encoder came with.
     blend: how much of what was learned is taken, the rest is the identity (Wortsman et al., 2022).
+    rarity: tokens weigh as their idf to this power; 0 lets all count alike.
     n_held: validation pairs to search among.
     """
 
@@ -44,6 +48,7 @@ class Options:
     scale: float = 20.0
     keep: float = 0.01
     blend: float = 0.75
+    rarity: float = 0.5
     n_held: int = 2000
 
 
@@ -58,6 +63,7 @@ def run(config: Config, model: MultiTask, tokenizer: Tokenizer, processes: Proce
     tables = prepare(config, processes)
     tables.need("pairs")
     model.eval().to(processes.device)
+    weigh_tokens(model, tokenizer, options.rarity)
     train = read_pairs(model, tokenizer, tables.train["pairs"])
     held = read_pairs(model, tokenizer, tables.sample("pairs", options.n_held, config.seed))
 
@@ -100,11 +106,30 @@ def read_pairs(model: MultiTask, tokenizer: Tokenizer, frame: pd.DataFrame) -> l
 @torch.inference_mode()
 def pool(model: MultiTask, tokenizer: Tokenizer, texts: list[str]) -> NDArray[np.float16]:
     """Pooled states (N, D) of each text's first passage."""
+    head: Any = model.heads["embedding"]
     device = next(model.parameters()).device
-    first = [split_passages(text, tokenizer)[0] for text in texts]
-    with torch.autocast(device.type, torch.bfloat16):
-        states = encode(model, first)
-    return torch.stack([own.float().mean(0) for own in states]).half().cpu().numpy()
+    pooled = np.zeros((len(texts), model.config.backbone.encoder.d_model), np.float16)
+    # The states of every token are let go a part at a time: those of 50,000 abstracts are 15 GB.
+    for start in tqdm(range(0, len(texts), TEXTS), unit="batch", disable=None):
+        first = [split_passages(text, tokenizer)[0] for text in texts[start : start + TEXTS]]
+        with torch.autocast(device.type, torch.bfloat16):
+            states = encode(model, first)
+        for row, (own, passage) in enumerate(zip(states, first, strict=True), start=start):
+            ids = torch.tensor([passage.token_ids], device=device)
+            pooled[row] = head.pool(own[None].float(), torch.ones_like(ids), ids)[0].half().cpu().numpy()
+    return pooled
+
+
+def weigh_tokens(model: MultiTask, tokenizer: Tokenizer, rarity: float) -> None:
+    """Weigh the embedding's tokens by the idf that the topic's words have; what those never met is rare."""
+    topic: Any = model.heads["topic"]
+    head: Any = model.heads["embedding"]
+    words: WordWeights | None = topic.words
+    if head.weights is None or words is None or not words.idf.any():
+        return
+    weights = torch.where(words.idf > 0, words.idf, words.idf.max()) ** rarity
+    weights[[*tokenizer.prefix, *tokenizer.suffix]] = SPECIAL
+    head.weights.copy_(weights)
 
 
 @torch.inference_mode()

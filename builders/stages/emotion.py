@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from builders.schema import Config, Loop, TaskBatches
 from builders.stages import shared
 from builders.stages.encoder import HELD_TOKENS, emotion_metrics
@@ -10,8 +12,9 @@ from leximind.errors import InputError
 from leximind.model.multitask import MultiTask
 from leximind.text.tokenizer import Tokenizer
 from leximind.training import examples
-from leximind.training.batches import BatchPlan
+from leximind.training.batches import Batch, BatchPlan
 from leximind.training.distributed import Processes
+from leximind.training.losses import consistent_emotion_loss, task_loss
 
 STAGE = "emotion"
 TRAINED = ("emotion_blocks", "heads.emotion")
@@ -19,6 +22,11 @@ TRAINED = ("emotion_blocks", "heads.emotion")
 
 @dataclass
 class Options:
+    """Attributes:
+    consistency: weight of the divergence between two passes with different dropout; 0 makes one pass.
+    """
+
+    consistency: float = 0.0
     loop: Loop = field(default_factory=Loop)
     emotion: TaskBatches = field(default_factory=TaskBatches)
 
@@ -37,6 +45,12 @@ def run(config: Config, model: MultiTask, tokenizer: Tokenizer, processes: Proce
     held = examples.emotion_examples(
         tables.validation["emotion"].iloc[::2], tokenizer, HELD_TOKENS["emotion"]
     )
+
+    def loss(model: MultiTask, task: str, batch: Batch) -> Tensor:
+        if options.consistency:
+            return consistent_emotion_loss(model, batch, options.consistency)
+        return task_loss(model, task, batch)[0]
+
     plan = BatchPlan(rows, options.emotion.rows, options.emotion.tokens, config.seed)
     shared.train(
         config,
@@ -45,7 +59,7 @@ def run(config: Config, model: MultiTask, tokenizer: Tokenizer, processes: Proce
         processes,
         plans={"emotion": plan},
         probabilities={"emotion": 1.0},
-        loss=shared.make_loss(),
+        loss=loss,
         evaluate=lambda model: emotion_metrics(model, held),
         frozen=shared.all_but(model, TRAINED),
     )

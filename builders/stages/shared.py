@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from builders.analyse import write_atomically
+from builders.pipeline.files import write_atomically
 from builders.schema import Config
 from leximind.errors import InputError
 from leximind.model.multitask import MultiTask

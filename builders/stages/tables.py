@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from builders.analyse import write_atomically
+from builders.pipeline.files import write_atomically
 from builders.schema import Config
 from leximind.errors import InputError
 from leximind.evaluation.pools import HALVES, POOL, is_held_out, is_test_half

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 Kind = Literal["sentence", "description", "abstract"]
 
 # About as many words as a reference of the kind has; one sentence is counted in sentences.
-N_WORDS: Final[dict[Kind, int]] = {"description": 80, "abstract": 200}
+N_WORDS: Final[dict[Kind, int]] = {"description": 200, "abstract": 200}
+# Openings of so many words; the shorter one of a description is what a blurb would hold.
+OPENINGS: Final[dict[Kind, tuple[int, ...]]] = {"description": (80, 200), "abstract": (200,)}
 DAMPING: Final = 0.85
 
 Floats = NDArray[np.float64]
@@ -18,8 +20,7 @@ Floats = NDArray[np.float64]
 def list_baselines(text: str, sentences: Sequence[str], kind: Kind) -> dict[str, str]:
     """The baselines of a text by name: its opening, and the sentences that stand in its centre."""
     found = {"lead_1": " ".join(sentences[:1]), "lead_3": " ".join(sentences[:3])}
-    if kind in N_WORDS:
-        n_words = N_WORDS[kind]
+    for n_words in OPENINGS.get(kind, ()):
         found[f"first_{n_words}_words"] = " ".join(text.split()[:n_words])
     return found | {"textrank": pick_central(sentences, N_WORDS.get(kind))}
 

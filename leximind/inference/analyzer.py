@@ -1,7 +1,7 @@
 """Texts to analyses: split, encode once, and let every answer share that encoding."""
 
 from collections.abc import Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,14 @@ from leximind.errors import InputError
 from leximind.inference.analysis import Analysis, ArcPoint, Cue, SummarySource
 from leximind.inference.extracts import essence, extract, key_sentences
 from leximind.inference.profile import Profile
-from leximind.inference.reading import Reading, contributions, emotion_logits, encode, read_texts
+from leximind.inference.reading import (
+    Reading,
+    contributions,
+    emotion_logits,
+    encode,
+    feel_passages,
+    read_texts,
+)
 from leximind.inference.summaries import (
     CONFIDENCE,
     EXTRACT_WORDS,
@@ -105,21 +112,21 @@ class LexiMind:
     def emotion_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated probabilities (N, 28)."""
         groups = [
-            [unit for passage in passages for unit in split_units(passage, self.tokenizer)]
-            for passages in (self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts))
-        ]
-        states = encode(self.model, list(chain(*groups)), "emotion")
-        probabilities = iter(self.profile.emotion_probabilities(emotion_logits(self.model, states)))
-        return np.stack(
             [
-                np.average(
-                    list(islice(probabilities, len(units))),
-                    axis=0,
-                    weights=[len(unit.token_ids) for unit in units],
-                ).astype(np.float32)
-                for units in groups
+                (unit, number)
+                for number, passage in enumerate(self._passages(clean(text).text, i, [], None))
+                for unit in split_units(passage, self.tokenizer)
             ]
-        )
+            for i, text in enumerate(texts)
+        ]
+        states = encode(self.model, [unit for units in groups for unit, _ in units], "emotion")
+        probabilities = iter(self.profile.emotion_probabilities(emotion_logits(self.model, states)))
+        rows = []
+        for units in groups:
+            lengths, owners = zip(*((len(unit.token_ids), number) for unit, number in units), strict=True)
+            felt, weights = feel_passages(list(islice(probabilities, len(units))), lengths, owners)
+            rows.append(np.average(felt, axis=0, weights=weights).astype(np.float32))
+        return np.stack(rows)
 
     def topic_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probabilities (N, 7)."""
@@ -129,7 +136,7 @@ class LexiMind:
         """A summary of each text: the sentence that `analyze` would show, or an extract.
 
         Args:
-            kind: ``sentence``; ``description``, about 150 words; ``abstract``, about 200 words.
+            kind: ``sentence``; ``description`` or ``abstract``, about 200 words.
 
         Raises:
             InputError: the kind is unknown, or a text holds nothing to read.
@@ -171,9 +178,9 @@ class LexiMind:
             passages = [passages[i] for i in picks]
         return passages
 
-    def _emotions(self, reading: Reading) -> NDArray[np.float32]:
+    def _feel(self, reading: Reading) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         probabilities = self.profile.emotion_probabilities(reading.unit_emotions)
-        return np.average(probabilities, axis=0, weights=reading.unit_lengths).astype(np.float32)
+        return feel_passages(probabilities, reading.unit_lengths, reading.owners)
 
     def _topics(self, reading: Reading) -> NDArray[np.float32]:
         # The last passage of a text is often a remnant: passages count by their length.
@@ -223,21 +230,11 @@ class LexiMind:
         whole = sum(value for _, value in best)
         return tuple(Cue(match[0], match.start(), match.end(), value / whole) for match, value in best)
 
-    def _arc(self, reading: Reading) -> tuple[ArcPoint, ...]:
-        probabilities = self.profile.emotion_probabilities(reading.unit_emotions)
+    @staticmethod
+    def _arc(reading: Reading, felt: NDArray[np.float32]) -> tuple[ArcPoint, ...]:
         return tuple(
-            ArcPoint(
-                passage.start,
-                passage.end,
-                tuple(
-                    np.average(
-                        probabilities[reading.owners == i],
-                        axis=0,
-                        weights=reading.unit_lengths[reading.owners == i],
-                    ).tolist()
-                ),
-            )
-            for i, passage in enumerate(reading.passages)
+            ArcPoint(passage.start, passage.end, tuple(emotions.tolist()))
+            for passage, emotions in zip(reading.passages, felt, strict=True)
         )
 
     def _analysis(self, text: str, reading: Reading, draft: Draft, notes: list[str]) -> Analysis:
@@ -246,7 +243,9 @@ class LexiMind:
             notes.append(
                 f"The text seems not to be in English ({language}); the model learned from English only."
             )
-        emotions, topics = self._emotions(reading), self._topics(reading)
+        felt, weights = self._feel(reading)
+        emotions = np.average(felt, axis=0, weights=weights).astype(np.float32)
+        topics = self._topics(reading)
         tone = self._tone(emotions)
         keys = key_sentences(text, reading)
         summary, source = self._summary(text, keys[0].text, draft)
@@ -262,7 +261,7 @@ class LexiMind:
             emotions=tuple(emotions.tolist()),
             tone=tone,
             cues={emotion: self._cues(text, reading, emotion) for emotion in tone},
-            arc=self._arc(reading),
+            arc=self._arc(reading, felt),
             embedding=reading.vector,
             n_tokens=sum(len(passage.token_ids) for passage in reading.passages),
             n_passages=len(reading.passages),

@@ -8,22 +8,26 @@ a long passage it sees states it never met (on REMAN's fiction, mean average pre
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from leximind.model.multitask import EXTRACTS, MultiTask, sentence_places
 from leximind.text.passages import Passage, TokenSpan
 from leximind.text.tokenizer import pad
 
+Row = TypeVar("Row")
+
 BATCH_TOKENS = 4096
 # Sentences that the selection head compares at once, about 5,000 words.
 WINDOW = 256
 LEAD = 0.08
+# Readers name what any sentence of a passage strongly has: its score is a power mean over its units.
+POWER = 4
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,25 @@ def emotion_logits(model: MultiTask, unit_states: Sequence[Tensor]) -> NDArray[n
     return torch.cat(logits).float().numpy() if logits else np.zeros((0, model.config.n_emotions), np.float32)
 
 
+def feel_passages(
+    probabilities: ArrayLike, lengths: ArrayLike, owners: ArrayLike
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What each passage feels like, (P, L), and its length in tokens, (P,), from units.
+
+    The power mean of its units by length: near the mean where all feel alike, and above it where one sentence
+    stands out. A text then feels as its passages do on average, by length.
+
+    Args:
+        probabilities: (U, L). lengths: (U,) in tokens. owners: (U,) the passage of each, from 0, rising.
+    """
+    shares, owner = np.asarray(lengths, np.float64), np.asarray(owners)
+    starts = np.searchsorted(owner, np.unique(owner))
+    whole = np.add.reduceat(shares, starts)
+    powers = np.asarray(probabilities, np.float64) ** POWER * shares[:, None]
+    felt = (np.add.reduceat(powers, starts, axis=0) / whole[:, None]) ** (1 / POWER)
+    return felt.astype(np.float32), whole.astype(np.float32)
+
+
 def _pool(
     model: MultiTask,
     passages: list[Passage],
@@ -122,8 +145,11 @@ def _pool(
     states: list[Tensor],
     unit_states: list[Tensor],
 ) -> Reading:
-    topics = [model.heads["topic"](*_padded(rows)) for rows in _parts(states)]
-    vectors = torch.cat([model.heads["embedding"](*_padded(rows)) for rows in _parts(states)])
+    pad_id = model.config.backbone.pad_token_id
+    token_ids = [pad([passage.token_ids for passage in part], pad_id)[0] for part in _parts(passages)]
+    parts = [(*_padded(rows), ids) for rows, ids in zip(_parts(states), token_ids, strict=True)]
+    topics = [model.heads["topic"](*part) for part in parts]
+    vectors = torch.cat([model.heads["embedding"](*part) for part in parts])
     sentences = [(i, sentence) for i, passage in enumerate(passages) for sentence in passage.sentences]
     spans = torch.stack([states[i][sentence.first : sentence.last].mean(0) for i, sentence in sentences])
     sentence_vectors = F.normalize(spans.float(), dim=-1)
@@ -166,10 +192,10 @@ def _relevance(model: MultiTask, vectors: Tensor, lengths: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def contributions(model: MultiTask, reading: Reading, label: int) -> Iterator[tuple[tuple[int, int], float]]:
-    """What each token adds to one emotion, with its characters: weighted by the unit's share of the text."""
+    """What each token adds to one emotion, with its characters: weighted by what its unit adds."""
     head: Any = model.heads["emotion"]
     shares = reading.unit_lengths / reading.unit_lengths.sum()
-    weights = shares / (1 + np.exp(-reading.unit_emotions[:, label]))
+    weights = shares / (1 + np.exp(-reading.unit_emotions[:, label])) ** POWER
     units = iter(zip(reading.units, weights, strict=True))
     for rows in _parts(reading.unit_states):
         for added in head.contributions(*_padded(rows), label).tolist():
@@ -185,7 +211,7 @@ def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return padded, (torch.arange(padded.size(1)) < lengths[:, None]).long()
 
 
-def _parts(rows: Sequence[Tensor]) -> list[Sequence[Tensor]]:
+def _parts(rows: Sequence[Row]) -> list[Sequence[Row]]:
     """The rows in order, in parts small enough to pad."""
     return [rows[i : i + 64] for i in range(0, len(rows), 64)]
 

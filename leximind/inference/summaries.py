@@ -17,7 +17,7 @@ from leximind.text.words import WORD, Casing, content_words
 
 # What can be asked for: one sentence, or an extract of so many words.
 SummaryKind = Literal["sentence", "description", "abstract"]
-EXTRACT_WORDS: dict[SummaryKind, int] = {"description": 150, "abstract": 200}
+EXTRACT_WORDS: dict[SummaryKind, int] = {"description": 200, "abstract": 200}
 
 N_KEY_SENTENCES = 3
 REDUNDANCY = 0.3

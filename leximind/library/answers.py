@@ -67,6 +67,7 @@ class Page:
         total: works in the whole answer.
         sentence: what was asked for, in English.
         note: what a reader should know about this answer, "" when nothing.
+        suggestion: the query as it was probably meant, "" when nothing is misspelt.
     """
 
     hits: tuple[Hit, ...]
@@ -76,6 +77,7 @@ class Page:
     facets: Facets
     sentence: str
     note: str
+    suggestion: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from leximind.labels import EMOTIONS, KINDS, TOPICS
+from leximind.labels import EMOTIONS, TOPICS
+from leximind.library.statistics import count
 
 if TYPE_CHECKING:
     from leximind.library.store import Library
@@ -54,19 +55,19 @@ def describe(
 ) -> Insights:
     """Count what is in the library."""
     works = library.works
-    centuries = Counter(work.year // 100 * 100 for work in works if work.year is not None)
+    counts = count(works)
     profiles = {
         topic: tuple(library.emotions[library.topics == number].mean(axis=0).tolist())
         for number, topic in enumerate(TOPICS)
         if (library.topics == number).any()
     }
     return Insights(
-        n_works=len(works),
-        kinds=_count_labels((work.kind for work in works), KINDS),
-        topics=_count_labels((work.topic for work in works), TOPICS),
-        emotions=_count_labels((emotion for work in works for emotion in work.tone), EMOTIONS),
-        centuries=dict(sorted(centuries.items())),
-        n_undated=sum(work.year is None for work in works),
+        n_works=counts.n_works,
+        kinds=counts.kinds,
+        topics=counts.topics,
+        emotions={label: counts.tones.get(label, 0) for label in EMOTIONS},
+        centuries=counts.centuries,
+        n_undated=counts.n_undated,
         topic_emotions=profiles,
         sources=dict(Counter(work.source for work in works).most_common()),
         licenses=dict(Counter(work.license for work in works).most_common()),
@@ -98,8 +99,3 @@ def read_figures(folder: Path) -> dict[str, str]:
         if len(text) <= _MAX_FIGURE_CHARS:
             figures[path.stem] = text
     return figures
-
-
-def _count_labels(given: Iterable[str], labels: tuple[str, ...]) -> dict[str, int]:
-    counts = Counter(given)
-    return {label: counts[label] for label in labels}

@@ -1,30 +1,52 @@
-"""A discovery dataset on disk and in memory. All file reading and writing of the library is here."""
+"""A discovery dataset in memory, from a folder or from the Hub."""
 
-import hashlib
-import json
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from leximind.errors import DataError, LexiMindError, NotFoundError
 from leximind.labels import EMOTIONS, KINDS, TOPICS
-from leximind.library import keyword
+from leximind.library.dataset import (
+    KEYWORD,
+    MANIFEST,
+    SCHEMA_VERSION,
+    SHARDS,
+    STAMP,
+    VECTORS,
+    WORKS,
+    hash_works,
+    is_indexed,
+    read_manifest,
+    read_table,
+    write_discovery,
+    write_indexes,
+)
 from leximind.library.keyword import KeywordIndex
 from leximind.library.vectors import VectorIndex
 from leximind.library.work import Work, read_matrix, read_works, validate
 from leximind.settings import DISCOVERY_DIR
 
-SCHEMA_VERSION: Final = 1
-WORKS, MANIFEST, STAMP = "works.parquet", "manifest.json", "index/stamp.json"
-KEYWORD, VECTORS = "index/keyword", "index/vectors.faiss"
+__all__ = [
+    "KEYWORD",
+    "MANIFEST",
+    "SCHEMA_VERSION",
+    "STAMP",
+    "VECTORS",
+    "WORKS",
+    "Library",
+    "load_library",
+    "open_library",
+    "read_manifest",
+    "write_discovery",
+    "write_indexes",
+]
+
+Index = TypeVar("Index", KeywordIndex, VectorIndex)
 
 
 class Library:
@@ -77,30 +99,34 @@ class Library:
         return self._rows[work_id]
 
     @cached_property
-    def _indexed(self) -> Path | None:
-        """The folder when it holds indexes of this version."""
-        try:
-            stamp = json.loads((self.folder / STAMP).read_text(encoding="utf-8")) if self.folder else None
-        except (OSError, ValueError):
-            return None
-        return self.folder if stamp == _stamp(self.version) else None
-
-    @cached_property
     def keyword(self) -> KeywordIndex:
-        """The index on disk when it belongs to this version, else one built in memory."""
+        """The index on disk, or where that cannot be, one in memory."""
         # The engine needs a lock file, so an index in a folder that cannot be written is not opened either.
-        with suppress(DataError):
-            if (folder := self._indexed) and len(index := KeywordIndex.open(folder / KEYWORD)) == len(self):
-                return index
-        return KeywordIndex.build(self.works)
+        found = self._open(lambda folder: KeywordIndex.open(folder / KEYWORD))
+        return KeywordIndex.build(self.works) if found is None else found
 
     @cached_property
     def vectors(self) -> VectorIndex:
-        """The index on disk when it belongs to this version, else one built in memory."""
-        with suppress(DataError):
-            if (folder := self._indexed) and len(index := VectorIndex.load(folder / VECTORS)) == len(self):
+        """The index on disk, or where that cannot be, one in memory."""
+        found = self._open(lambda folder: VectorIndex.load(folder / VECTORS))
+        return VectorIndex.build(self.embeddings) if found is None else found
+
+    def _open(self, read: Callable[[Path], Index]) -> Index | None:
+        """An index from disk; what is missing, stale or damaged is built there again where it can be."""
+        if self.folder is None:
+            return None
+        for is_damaged in (False, True):
+            try:
+                if is_damaged or not is_indexed(self.folder):
+                    write_indexes(self.folder)
+                index = read(self.folder)
+            except DataError:
+                continue
+            except OSError:
+                return None  # a folder that cannot be written to
+            if len(index) == len(self):
                 return index
-        return VectorIndex.build(self.embeddings)
+        return None
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> "Library":
@@ -111,9 +137,9 @@ class Library:
             DataError: one of them is damaged, does not fit the schema, or they do not belong together.
         """
         folder = Path(folder)
-        manifest = _read_manifest(folder)
-        table = _read_table(folder / WORKS)
-        version = _hash(folder / WORKS)
+        manifest = read_manifest(folder)
+        table = read_table(folder)
+        version = hash_works(folder)
         if (len(table), version) != (manifest["n_works"], manifest["version"]):
             raise DataError(
                 f"{folder / WORKS} has {len(table)} works and version {version}, but the manifest is that "
@@ -131,8 +157,19 @@ class Library:
         )
 
 
-def load_library(source: str) -> tuple[Library, str]:
+def open_library(source: str) -> Library:
     """The library of a folder or a Hub dataset, or the embedded one for "".
+
+    Raises:
+        LexiMindError: it cannot be used.
+    """
+    if not source:
+        return Library.from_folder(DISCOVERY_DIR)
+    return Library.from_folder(Path(source) if Path(source).is_dir() else _download(source))
+
+
+def load_library(source: str) -> tuple[Library, str]:
+    """The library as ``open_library`` gives it, or the embedded one in its stead.
 
     Returns:
         The library and a note for readers: "" normally, else why the embedded works stand in.
@@ -141,97 +178,18 @@ def load_library(source: str) -> tuple[Library, str]:
         LexiMindError: the embedded dataset itself cannot be used.
     """
     if not source:
-        return Library.from_folder(DISCOVERY_DIR), ""
+        return open_library(""), ""
     try:
-        folder = Path(source) if Path(source).is_dir() else _download(source)
-        return Library.from_folder(folder), ""
+        return open_library(source), ""
     except LexiMindError as error:
         note = f"The dataset {source} could not be used, so these are the embedded works. {error.message}"
         return Library.from_folder(DISCOVERY_DIR), note
-
-
-def write_discovery(
-    table: pa.Table, folder: Path, *, model: str, built_at: str = "", stages: Mapping[str, Any] | None = None
-) -> str:
-    """Validate a table and write it with its manifest and indexes; returns the version.
-
-    Raises:
-        DataError: the table does not fit the schema.
-    """
-    validate(table)
-    folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, folder / WORKS, compression="zstd")
-    version = _hash(folder / WORKS)
-    manifest = {
-        "schema_version": SCHEMA_VERSION,
-        "n_works": len(table),
-        "version": version,
-        "model": model,
-        "built_at": built_at,
-        "stages": dict(stages or {}),
-    }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    write_indexes(folder)
-    return version
-
-
-def write_indexes(folder: Path) -> None:
-    """Build both indexes of a dataset anew and stamp them with its version."""
-    library = Library.from_folder(folder)
-    stamp = folder / STAMP
-    stamp.unlink(missing_ok=True)
-    for old in sorted((folder / KEYWORD).glob("*")):
-        old.unlink()
-    KeywordIndex.build(library.works, folder / KEYWORD)
-    VectorIndex.build(library.embeddings).save(folder / VECTORS)
-    for lock in (folder / KEYWORD).glob(".*.lock"):
-        lock.unlink()
-    # Last, so that indexes of which only a part was written are never taken for whole.
-    stamp.write_text(json.dumps(_stamp(library.version)) + "\n", encoding="utf-8")
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-
-
-def _stamp(version: str) -> dict[str, Any]:
-    return {"version": version, "format": keyword.FORMAT}
 
 
 def _describe_emotions(emotions: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     if not len(emotions):
         return np.zeros(len(EMOTIONS), np.float32), np.ones(len(EMOTIONS), np.float32)
     return emotions.mean(axis=0), np.maximum(emotions.std(axis=0), 1e-6)
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    hint = "Point to a folder that the builders made: works.parquet and manifest.json."
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise NotFoundError(
-            f"There is no discovery dataset in {folder}: {MANIFEST} is missing.", hint=hint
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON.", hint=hint) from error
-    if not isinstance(manifest, dict) or not {"n_works", "version", "model"} <= manifest.keys():
-        raise DataError(f"{path} does not say n_works, version and model.", hint=hint)
-    if manifest.get("schema_version") != SCHEMA_VERSION:
-        given = manifest.get("schema_version")
-        raise DataError(f"{path} has schema version {given}, but {SCHEMA_VERSION} was expected.", hint=hint)
-    return manifest
-
-
-def _read_table(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise NotFoundError(f"{path} is missing.", hint="Build the dataset, or download it again.")
-    try:
-        return pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"{path} is not a readable Parquet file.", hint="Download or build it again."
-        ) from error
 
 
 def _download(repo_id: str) -> Path:
@@ -242,7 +200,7 @@ def _download(repo_id: str) -> Path:
 
     try:
         # Indexes are derived data: they are built here, not taken from strangers.
-        files = [WORKS, MANIFEST]
+        files = [WORKS, SHARDS, MANIFEST]
         return Path(snapshot_download(repo_id, repo_type="dataset", allow_patterns=files, etag_timeout=5))
     except (OSError, HfHubHTTPError, HFValidationError) as error:
         raise NotFoundError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from leximind.errors import DataError
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
     from datasets import Features
 
 SUMMARY_SOURCES: Final = ("written", "extracted")
+
+DESCRIPTION: Final = "description"
+"""Provenance of a work of which only the description was read: everything comes from it."""
+
+FULL_TEXT: Final = "full text: topic, emotions, tone, arc; description: summary, embedding"
+"""Provenance of a work that was read from its first to its last passage."""
+
 UNIT_TOLERANCE: Final = 1e-2
 YEARS: Final = (-3000, 2100)
+NULLABLE: Final = ("year", "n_words")
 
 SCHEMA: Final = pa.schema(
     [
@@ -40,6 +49,8 @@ SCHEMA: Final = pa.schema(
         ("emotions", pa.list_(pa.float32(), len(EMOTIONS))),
         ("tone", pa.list_(pa.string())),
         ("arc", pa.list_(pa.list_(pa.float32(), len(EMOTIONS)))),
+        ("n_words", pa.int32()),
+        ("provenance", pa.string()),
         ("embedding", pa.list_(pa.float16(), D_EMBEDDING)),
         ("x", pa.float32()),
         ("y", pa.float32()),
@@ -62,7 +73,10 @@ class Work:
         topic_scores: (7,) probabilities in the order of ``labels.TOPICS``.
         emotions: (28,) calibrated probabilities in the order of ``labels.EMOTIONS``.
         tone: the emotions that stand out, strongest first; may be empty.
-        arc: emotions passage by passage, (P, 28); empty for works without full text.
+        arc: emotions from beginning to end, (P, 28), of passages or, in a long book, of stretches of about
+            the same length; empty for works without full text.
+        n_words: of the full text, for how long it takes to read; None where only the description was read.
+        provenance: which text the figures come from, ``DESCRIPTION`` or ``FULL_TEXT``.
         x, y: position on the map, in no unit.
         model: name of the model that analysed it, on the day ``analysed_at`` (ISO date).
     """
@@ -85,6 +99,8 @@ class Work:
     emotions: tuple[float, ...]
     tone: tuple[str, ...]
     arc: tuple[tuple[float, ...], ...]
+    n_words: int | None
+    provenance: str
     x: float
     y: float
     model: str
@@ -131,23 +147,28 @@ def read_matrix(table: pa.Table, column: str) -> NDArray[np.float32]:
     return np.ascontiguousarray(flat.reshape(-1, size), dtype=np.float32)
 
 
-def validate(table: pa.Table) -> None:
+def validate(table: pa.Table, seen: dict[str, int] | None = None) -> None:
     """Hold a table against the schema and against the meaning of its columns.
+
+    Args:
+        seen: where the table is one of several, the rows of the ids before it; its own are added.
 
     Raises:
         DataError: a column is missing, unknown or of another type, or a row holds a value that cannot be:
             an empty or repeated id, NaN, a score outside 0 to 1, an embedding that is not of unit length,
-            a topic that is not the most probable one, an unknown label, an address that is not http(s).
+            a topic that is not the most probable one, an unknown label, an address that is not http(s),
+            an arc or a length of a text that was not read.
     """
     _check_columns(table)
     for name in SCHEMA.names:
         _check_nulls(table, name)
-    _check_ids(table)
+    _check_ids(table, {} if seen is None else seen)
     for name, (is_valid, expected) in _RULES.items():
         for row, value in enumerate(table.column(name).to_pylist()):
             if not is_valid(value):
                 raise _fault(table, name, row, f"{value!r} is given, but {expected} was expected")
     _check_scores(table)
+    _check_lengths(table)
 
 
 def _check_columns(table: pa.Table) -> None:
@@ -165,7 +186,7 @@ def _check_columns(table: pa.Table) -> None:
 
 def _check_nulls(table: pa.Table, name: str) -> None:
     column = table.column(name)
-    if name != "year" and column.null_count:
+    if name not in NULLABLE and column.null_count:
         row = int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise _fault(table, name, row, "the value is missing")
     while pa.types.is_list(column.type) or pa.types.is_fixed_size_list(column.type):
@@ -174,14 +195,24 @@ def _check_nulls(table: pa.Table, name: str) -> None:
             raise DataError(f"Column {name!r} holds a list with a missing value.", hint=_HINT)
 
 
-def _check_ids(table: pa.Table) -> None:
-    seen: dict[str, int] = {}
+def _check_ids(table: pa.Table, seen: dict[str, int]) -> None:
     for row, name in enumerate(table.column("id").to_pylist()):
         if not name.strip():
             raise _fault(table, "id", row, "the id is empty")
         if name in seen:
             raise _fault(table, "id", row, f"the id is already that of row {seen[name]}")
-        seen[name] = row
+        seen[name] = len(seen)
+
+
+def _check_lengths(table: pa.Table) -> None:
+    columns = (table.column(name).to_pylist() for name in ("provenance", "n_words"))
+    lengths = pc.list_value_length(table.column("arc")).to_pylist()
+    for row, (provenance, n_words, n_points) in enumerate(zip(*columns, lengths, strict=True)):
+        is_whole = provenance == FULL_TEXT
+        if (n_words is not None) != is_whole or (n_words is not None and n_words < 1):
+            raise _fault(table, "n_words", row, f"{n_words} words go with the provenance {provenance!r}")
+        if is_whole != (n_points > 0):
+            raise _fault(table, "arc", row, f"{n_points} points go with the provenance {provenance!r}")
 
 
 def _check_scores(table: pa.Table) -> None:
@@ -241,5 +272,6 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         lambda value: set(value) <= set(EMOTIONS) and len(set(value)) == len(value),
         "emotions of labels.EMOTIONS, each once",
     ),
+    "provenance": (lambda value: value in (DESCRIPTION, FULL_TEXT), f"{DESCRIPTION!r} or {FULL_TEXT!r}"),
     "analysed_at": (_is_date, "an ISO date such as 2026-01-31"),
 }

@@ -126,6 +126,8 @@ class MultiTaskConfig(_Serializable):
         n_emotion_blocks: how many of the encoder's upper blocks emotions have copies of, their own branch
             (Vandenhende et al., 2020); with 0 they read what the other tasks read.
         project_embedding: a linear map on the pooled states, also where the widths agree.
+        weigh_tokens: whether rare tokens count for more in the embedding.
+        topic_words: whether the topic's logits also count the text's words.
         n_selection_layers, d_selection: blocks and width of the head that chooses sentences; 0 for none.
     """
 
@@ -139,6 +141,8 @@ class MultiTaskConfig(_Serializable):
     head_dropout: float = 0.1
     n_emotion_blocks: int = 0
     project_embedding: bool = False
+    weigh_tokens: bool = False
+    topic_words: bool = False
     n_selection_layers: int = 0
     d_selection: int = 192
 
@@ -186,8 +190,9 @@ def _minilm(n_encoder: int, n_decoder: int, n_emotion_blocks: int) -> MultiTaskC
         start_token_id=101,
     )  # fmt: skip
     return MultiTaskConfig(
-        backbone, project_embedding=True, n_emotion_blocks=n_emotion_blocks, n_selection_layers=2
-    )
+        backbone, n_emotion_blocks=n_emotion_blocks, project_embedding=True, weigh_tokens=True,
+        topic_words=True, n_selection_layers=2,
+    )  # fmt: skip
 
 
 def _lumi(n_layers: int, d_model: int, n_heads: int, n_positions: int) -> LMConfig:

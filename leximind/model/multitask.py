@@ -17,9 +17,9 @@ EXTRACTS = ("sentence", "passage")
 N_PLACES = 4
 
 
-def mean_pool(states: Tensor, mask: Tensor) -> Tensor:
-    """States (B, T, D) and mask (B, T) to the mean over what the mask keeps, (B, D)."""
-    weights = mask.to(states.dtype)[..., None]
+def mean_pool(states: Tensor, weights: Tensor) -> Tensor:
+    """States (B, T, D) to their mean (B, D) by weights (B, T), such as a mask."""
+    weights = weights.to(states.dtype)[..., None]
     return (states * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
 
 
@@ -69,27 +69,58 @@ class EmotionHead(nn.Module):
         return weights * (offset @ gradient[..., None])[..., 0] * mask  # type: ignore[no-any-return]
 
 
-class TopicHead(nn.Module):
-    """Mean pooling and one linear layer."""
+class WordWeights(nn.Module):
+    """What the words of a text say on their own: linear in tf-idf (Salton and Buckley, 1988).
 
-    def __init__(self, d_model: int, n_labels: int, dropout: float) -> None:
+    A word that the vector space blurs, such as *counterpoint*, still counts. Starts at zero, saying nothing.
+    """
+
+    idf: Tensor
+
+    def __init__(self, vocab_size: int, n_labels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(n_labels, vocab_size))
+        self.bias = nn.Parameter(torch.zeros(n_labels))
+        self.register_buffer("idf", torch.zeros(vocab_size))
+
+    def features(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Token ids and mask (B, T) to unit vectors (B, V): 1 + log of each count, times its idf."""
+        counts = torch.zeros(len(token_ids), len(self.idf), device=token_ids.device)
+        counts.scatter_add_(1, token_ids, mask.to(counts.dtype))
+        return F.normalize(torch.where(counts > 0, 1 + counts.clamp(min=1).log(), 0) * self.idf, dim=-1)
+
+    def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Token ids and mask (B, T) to logits (B, L)."""
+        return F.linear(self.features(token_ids, mask), self.weight, self.bias)
+
+
+class TopicHead(nn.Module):
+    """Mean pooling and one linear layer, beside the words' own weights where wanted (Cheng et al., 2016)."""
+
+    def __init__(self, d_model: int, n_labels: int, dropout: float, n_words: int) -> None:
         super().__init__()
         self.out = nn.Linear(d_model, n_labels)
         self.dropout = nn.Dropout(dropout)
+        self.words = WordWeights(n_words, n_labels) if n_words else None
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """States (B, T, D) and mask (B, T) to logits (B, L)."""
-        return self.out(self.dropout(mean_pool(states, mask)))  # type: ignore[no-any-return]
+    def forward(self, states: Tensor, mask: Tensor, token_ids: Tensor) -> Tensor:
+        """States (B, T, D), mask and token ids (B, T) to logits (B, L)."""
+        logits: Tensor = self.out(self.dropout(mean_pool(states, mask)))
+        return logits if self.words is None else logits + self.words(token_ids, mask)
 
 
 class EmbeddingHead(nn.Module):
     """Mean pooling to unit length (Reimers and Gurevych, 2019), through a projection where wanted.
 
-    A projection between equal widths begins as the identity, the embedding that the encoder came with.
+    Where tokens have weights, rare ones count for more (Arora et al., 2017). Begins as the embedding that the
+    encoder came with: all tokens alike, and a projection between equal widths is the identity.
     """
 
-    def __init__(self, d_model: int, d_embedding: int, project: bool) -> None:
+    weights: Tensor | None
+
+    def __init__(self, d_model: int, d_embedding: int, project: bool, n_words: int = 0) -> None:
         super().__init__()
+        self.register_buffer("weights", torch.ones(n_words) if n_words else None)
         if project or d_embedding != d_model:
             self.projection = nn.Linear(d_model, d_embedding, bias=False)
 
@@ -98,9 +129,13 @@ class EmbeddingHead(nn.Module):
         if hasattr(self, "projection") and self.projection.in_features == self.projection.out_features:
             nn.init.eye_(self.projection.weight)
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """States (B, T, D) and mask (B, T) to unit vectors (B, E)."""
-        pooled = mean_pool(states, mask)
+    def pool(self, states: Tensor, mask: Tensor, token_ids: Tensor) -> Tensor:
+        """States (B, T, D), mask and token ids (B, T) to their weighted mean (B, D)."""
+        return mean_pool(states, mask if self.weights is None else mask * self.weights[token_ids])
+
+    def forward(self, states: Tensor, mask: Tensor, token_ids: Tensor) -> Tensor:
+        """States (B, T, D), mask and token ids (B, T) to unit vectors (B, E)."""
+        pooled = self.pool(states, mask, token_ids)
         if hasattr(self, "projection"):
             pooled = self.projection(pooled)
         return F.normalize(pooled.float(), dim=-1)
@@ -183,11 +218,14 @@ class MultiTask(Checkpointed, nn.Module):
         self.config = config
         d_model, dropout = config.backbone.encoder.d_model, config.head_dropout
         self.backbone = Seq2Seq(config.backbone)
-        embedding = EmbeddingHead(d_model, config.d_embedding, config.project_embedding)
+        vocab_size = config.backbone.vocab_size
+        embedding = EmbeddingHead(
+            d_model, config.d_embedding, config.project_embedding, config.weigh_tokens * vocab_size
+        )
         self.heads = nn.ModuleDict(
             {
                 "emotion": EmotionHead(d_model, config.d_emotion, config.n_emotions, dropout),
-                "topic": TopicHead(d_model, config.n_topics, dropout),
+                "topic": TopicHead(d_model, config.n_topics, dropout, config.topic_words * vocab_size),
                 "embedding": embedding,
             }
         )
@@ -248,6 +286,8 @@ class MultiTask(Checkpointed, nn.Module):
         head = self.heads[task]
         if task == "token":
             return head(memory.states)  # type: ignore[no-any-return]
+        if task in ("topic", "embedding"):
+            return head(memory.states, memory.mask, token_ids)  # type: ignore[no-any-return]
         answer = head(memory.states, memory.mask)
         return answer[0] if task == "emotion" else answer  # type: ignore[no-any-return]
 

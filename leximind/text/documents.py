@@ -15,6 +15,11 @@ MAX_FILE_BYTES: Final = 50 * 1024 * 1024
 MAX_CHARS: Final = 5_000_000
 MAX_PAGES: Final = 3_000
 
+# What site generators and note takers put before a Markdown text: facts in YAML, no reading matter.
+FRONT_MATTER: Final = re.compile(
+    r"\A---[ \t]*\n((?:[A-Za-z_][\w -]*:|#).*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL
+)
+
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -75,7 +80,8 @@ def _read_html(path: Path) -> str:
 def _read_markdown(path: Path) -> str:
     from markdown_it import MarkdownIt
 
-    return strip_markup(MarkdownIt("commonmark").enable("table").render(_read_text(path)))
+    text = FRONT_MATTER.sub("", _read_text(path).replace("\r\n", "\n"), count=1)
+    return strip_markup(MarkdownIt("commonmark").enable("table").render(text))
 
 
 def _read_pdf(path: Path) -> str:

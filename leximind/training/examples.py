@@ -23,7 +23,8 @@ class Example:
 
     Attributes:
         source: token ids with special tokens.
-        target: emotion (28,) float, topic () int, summarization (T,) int; empty for distillation alone.
+        target: emotion (28,) float, NaN where nothing is known; topic () int; summarization (T,) int; empty
+            for distillation alone.
         start: the decoder's start token, for summarization.
     """
 
@@ -53,9 +54,13 @@ def encode_sources(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) 
 
 
 def emotion_examples(frame: pd.DataFrame, tokenizer: Tokenizer, max_tokens: int) -> list[Example]:
-    """Columns ``text`` and ``labels`` (names)."""
+    """Columns ``text``, ``labels`` (names) and, where not all emotions could be named, ``known`` (names)."""
     index = {name: i for i, name in enumerate(EMOTIONS)}
     targets = np.zeros((len(frame), len(EMOTIONS)), dtype=np.float32)
+    if "known" in frame:
+        targets[:] = np.nan
+        for row, known in enumerate(frame["known"]):
+            targets[row, [index[label] for label in known]] = 0
     for row, labels in enumerate(frame["labels"]):
         targets[row, [index[label] for label in labels]] = 1
     sources = encode_sources(tokenizer, list(frame["text"]), max_tokens)

@@ -16,7 +16,7 @@ def task_loss(
 ) -> tuple[Tensor, Tensor]:
     """Loss () of a batch and the encoder states (B, S, D) it was computed from.
 
-    emotion: binary cross-entropy, summed over labels. topic: cross-entropy. summarization:
+    emotion: binary cross-entropy, summed over the labels that are known. topic: cross-entropy. summarization:
     negative log-likelihood a token; the encoder is only read when it is frozen.
     """
     parts = (model.backbone.encoder, model.emotion_blocks)
@@ -25,11 +25,9 @@ def task_loss(
         memory = model.encode(batch.token_ids, batch.mask, task)
     if task == "emotion":
         logits, _ = model.heads["emotion"](memory.states, batch.mask)
-        loss = (
-            F.binary_cross_entropy_with_logits(logits.float(), batch.targets, reduction="none").sum(1).mean()
-        )
+        loss = label_loss(logits, batch.targets)
     elif task == "topic":
-        logits = model.heads["topic"](memory.states, batch.mask)
+        logits = model.heads["topic"](memory.states, batch.mask, batch.token_ids)
         loss = F.cross_entropy(logits.float(), batch.targets, label_smoothing=label_smoothing)
     elif task == "summarization":
         assert batch.decoder_ids is not None
@@ -40,6 +38,29 @@ def task_loss(
     else:
         raise ValueError(f"No loss for task {task!r}.")
     return loss, memory.states
+
+
+def label_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary cross-entropy of logits (B, L) over the targets that are not NaN, summed over labels; ()."""
+    known = ~targets.isnan()
+    losses = F.binary_cross_entropy_with_logits(logits.float(), targets.nan_to_num(), reduction="none")
+    return (losses * known).sum(1).mean()
+
+
+def consistent_emotion_loss(model: MultiTask, batch: Batch, weight: float) -> Tensor:
+    """The emotions' loss of two passes with different dropout, and how far they part (Wu et al., 2021), ().
+
+    Args:
+        weight: of the divergence, the mean of both directions of Kullback-Leibler between the labels'
+            Bernoulli distributions, summed over labels and averaged over rows.
+    """
+    memory = model.encode(batch.token_ids.repeat(2, 1), batch.mask.repeat(2, 1), "emotion")
+    logits = model.heads["emotion"](memory.states, memory.mask)[0].float()
+    one, other = logits.chunk(2)
+    # KL(p, q) + KL(q, p) of two Bernoullis is the difference of probabilities times that of log-odds.
+    divergence = (one.sigmoid() - other.sigmoid()) * (one - other) / 2
+    loss: Tensor = label_loss(logits, batch.targets.repeat(2, 1)) + weight * divergence.sum(1).mean()
+    return loss
 
 
 def distillation_loss(states: Tensor, batch: Batch, teacher: Seq2Seq) -> Tensor:

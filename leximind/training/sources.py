@@ -23,6 +23,7 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "pairs": ("title", "text"),
 }
 OPTIONAL: Final = ("title", "document", "kind")
+KNOWN: Final = "known"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Source:
             fit none are left out. Empty: the labels are ours already.
         separator: what parts the labels in one text (" " in arXiv's categories); by default a comma for
             emotions and nothing for topics.
+        known: the emotions that its annotators chose among; of the others a row says nothing, not that they
+            are absent. Empty: all of them.
         rows: take so many rows at random; 0 is all.
         streaming: do not download a Hub dataset first; rows are then drawn from a shuffled buffer.
         revision: the commit of a Hub dataset.
@@ -49,6 +52,7 @@ class Source:
     kind: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     separator: str = ""
+    known: tuple[str, ...] = ()
     rows: int = 0
     streaming: bool = False
     revision: str = ""
@@ -60,7 +64,7 @@ class Table:
 
     Attributes:
         frame: the task's `FIELDS`, then what of `OPTIONAL` is not among them ("" where unknown), then
-            `origin`, the source's path.
+            `origin`, the source's path, and for emotions `known`, the source's.
         n_empty: rows without a text, or without what is to be learned from it. No emotion at all, an empty
             list, is something to learn.
         n_unmapped: rows none of whose labels fits the source's `values`.
@@ -89,6 +93,10 @@ def read_source(task: str, source: Source, seed: int = 0) -> Table:
         DataError: a file is damaged, a column is missing, or a value is not what was expected.
     """
     fields = _fields(task)
+    if strange := [name for name in source.known if name not in EMOTIONS]:
+        raise InputError(
+            f"{source.path}: known names {strange[0]!r}, which is no emotion of leximind.labels."
+        )
     if unknown := sorted(set(source.columns) - set(fields)):
         raise InputError(
             f"{source.path}: columns names {unknown[0]!r}, but the fields of {task} are {', '.join(fields)}."
@@ -111,6 +119,8 @@ def read_source(task: str, source: Source, seed: int = 0) -> Table:
             if row is not EMPTY and row is not UNMAPPED:
                 rows.append(row)
     frame = pd.DataFrame(rows, columns=[*fields], dtype=object).assign(origin=source.path)
+    if task == "emotion":
+        frame[KNOWN] = [list(source.known or EMOTIONS)] * len(frame)
     if source.rows and source.rows < len(frame):
         frame = frame.sample(n=source.rows, random_state=seed).sort_index()
     return Table(frame.reset_index(drop=True), n_empty, n_unmapped)

@@ -16,10 +16,12 @@ _N_EMOTIONS: Final = 16
 MISLEADS: Final = (
     "The feelings are those a model expects readers to name. It learned them mostly from short comments on "
     "the internet; long or old prose, irony and quotation can fool it.",
-    "“Stands out” means more than usual for this library. A work with no feeling listed is not a cold work.",
+    "A feeling is listed only where a work’s score lies above the average of all works, stands out from "
+    "works read from the same kind of text, and is not faint; at most four are. None does not mean cold.",
     "Every work gets one of seven topics, also when two fit or none does. Below one half the page says "
     "“perhaps”.",
-    "Books are described by a page or less, not read in full, unless their entry shows an arc.",
+    "Most works were read from a description of a page or less. Where the full text was read, the entry says "
+    "so and shows how the feelings run from beginning to end.",
     "A summary written by the model can be wrong. Where the model only chose a sentence, the page says so.",
     "Only English is understood well. Other languages get a warning and weak results.",
 )
@@ -30,8 +32,9 @@ _ABOUT = template(
 <section class="lm-about-lead">
 <h2>A library you can search by feeling</h2>
 <p>LexiMind helps you find the next book or paper to read by topic, by feeling and by meaning. One small
-transformer read every description ahead of time; what you browse is what it found, together with how sure it
-was. Search mixes the words you type with their meaning, and the Live tab lets the same model read a text of
+transformer read every description ahead of time, and some books from cover to cover; what you browse is what
+it found, together with how sure it was.
+Search mixes the words you type with their meaning, and the Live tab lets the same model read a text of
 yours.</p>
 </section>
 <div class="lm-about-grid">

@@ -34,6 +34,11 @@ _NOTHING = template(
 </div>
 """
 )
+_SUGGESTION = template(
+    """
+<p class="lm-suggestion">Did you mean <a href="{{ href }}">{{ query }}</a>?</p>
+"""
+)
 _STAGE = template(
     """
 <div class="lm-stage" data-search="{{ address }}" data-query="{{ query }}" data-showing="{{ showing }}"
@@ -98,6 +103,9 @@ def _draw_list(service: Service, view: View) -> tuple[Markup, int]:
         draw_filters(view, page.facets),
         draw_shown(view, page, len(service.library)),
     ]
+    if page.suggestion:
+        meant = View(page.suggestion, view.filters, view.sort)
+        parts.append(fill(_SUGGESTION, query=page.suggestion, href=meant.link()))
     if page.note:
         parts.append(show_note(page.note))
     if page.hits:

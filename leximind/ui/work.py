@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from leximind.library.filters import write_year
-from leximind.library.work import Work
+from leximind.library.work import DESCRIPTION, FULL_TEXT, Work
 from leximind.service import Service
 from leximind.ui.address import View
 from leximind.ui.cards import draw_cards, draw_cover, draw_tone, name_topic
@@ -13,6 +13,12 @@ from leximind.ui.markup import fill, template
 SUMMARY_SOURCES = {
     "written": "Summary written by the model",
     "extracted": "Key sentence chosen by the model",
+}
+# Of silent reading, English non-fiction (Brysbaert, 2019, https://doi.org/10.1016/j.jml.2019.104047).
+WORDS_A_MINUTE = 238
+_READ_FROM = {
+    DESCRIPTION: "the description alone",
+    FULL_TEXT: "topic and feelings from the full text, summary and neighbours from the description",
 }
 _LANGUAGES = {
     "en": "English",
@@ -104,9 +110,22 @@ def draw_work(service: Service, view: View) -> Markup:
 def _list_facts(work: Work) -> list[tuple[str, str]]:
     facts = [
         ("Subjects", "; ".join(work.subjects)),
+        ("Length", "" if work.n_words is None else describe_length(work.n_words)),
         ("Language", _LANGUAGES.get(work.language, work.language)),
         ("Source", work.source),
         ("Licence", work.license),
         ("Analysed", f"by {work.model} on {work.analysed_at}"),
+        ("Read from", _READ_FROM[work.provenance]),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def describe_length(n_words: int) -> str:
+    """How long a text is and takes to read, for example ``about 3 hours (43,000 words)``."""
+    minutes = n_words / WORDS_A_MINUTE
+    hours = round(minutes / 60)
+    if minutes < 55:
+        time = f"{max(5, 5 * round(minutes / 5))} minutes"
+    else:
+        time = f"{hours} hours" if hours > 1 else "an hour"
+    return f"about {time} ({n_words:,} words)"
