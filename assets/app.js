@@ -1,58 +1,97 @@
 // Runs once inside each of our gr.HTML components; Gradio hands in `element`, `trigger` and `watch`.
 // An address such as ?q=sea&topic=History is the whole state: links, menus and forms carry addresses,
-// Python answers with HTML, and the stage tells which address it shows.
-const OWN = ["q", "kind", "topic", "feel", "not", "from", "to", "sort", "page", "work", "tab"];
-const shared = (window.lexiMind ??= { ready: false, asked: "", scroll: {}, typing: 0, turn: 0, asking: null, next: null });
-const stageOf = () => document.querySelector(".lm-stage");
+// Python answers with HTML for the page that the address asks for, and that page tells its address.
+const PAGES = ["discover", "map", "shelf"]; // the pages that follow the address
+// Gradio makes anew whatever an answer may change, so a question that stays on its page has an event of its own.
+const STAYS = { discover: "submit", map: "apply" };
+const shared = (window.lexiMind ??= {});
+shared.state ??= { ready: false, asked: "", at: "discover", scroll: {}, typing: 0, turn: 0, asking: null, next: null, going: "", seen: [] };
+const state = shared.state;
+const pageOf = (search) => new URLSearchParams(search).get("tab") ?? "discover";
+const stageOf = (page = PAGES.includes(state.at) ? state.at : "discover") => document.querySelector(`.lm-stage[data-tab="${page}"]`);
 
-// Leaving for a work or from another tab is a step the Back button undoes; a filter is not.
+// Leaving for a work or for another page is a step the Back button undoes; a filter is not.
 // One question at a time: what is asked meanwhile waits, and only the last of it is asked. (Gradio's own
 // "always_last" repeats the data of the first event.) Each question has a number, so no two answers are equal.
 function go(search, asked = "by hand") {
-  if (shared.asking) {
-    shared.next = () => go(search, asked);
+  if (state.asking) {
+    state.next = () => go(search, asked);
     return;
   }
+  const text = typeof search === "function" ? search() : search;
   const stage = stageOf();
-  shared.asked = stage?.offsetParent === null && asked === "by hand" ? "from afar" : asked;
-  if (stage?.dataset.showing === "list") shared.scroll[stage.dataset.search] = window.scrollY;
+  if (stage?.dataset.showing === "list") state.scroll[stage.dataset.search] = window.scrollY;
+  state.asked = asked === "by hand" && pageOf(text) !== state.at ? "from afar" : asked;
   stage?.setAttribute("aria-busy", "true");
-  shared.asking = window.setTimeout(finish, 30000);
-  shared.turn += 1;
-  trigger("select", { search: typeof search === "function" ? search() : search, turn: shared.turn });
+  state.asking = window.setTimeout(finish, 30000);
+  state.turn += 1;
+  state.going = pageOf(text);
+  const told = { search: text, turn: state.turn, saved: shared.shelf?.ids() ?? [], seen: state.seen };
+  trigger(state.going === state.at ? (STAYS[state.at] ?? "select") : "select", told);
 }
 
 function finish() {
-  window.clearTimeout(shared.asking);
-  stageOf()?.removeAttribute("aria-busy");
-  const next = shared.next;
-  shared.asking = shared.next = null;
+  window.clearTimeout(state.asking);
+  for (const stage of document.querySelectorAll(".lm-stage")) stage.removeAttribute("aria-busy");
+  const next = state.next;
+  state.asking = state.next = null;
   next?.();
 }
 
+shared.go ??= go;
+
 // Parameters that are not ours (Gradio's __theme, the Hub's) stay in the address.
 function keepForeign(search) {
-  const params = new URLSearchParams(search);
-  for (const [name, value] of new URLSearchParams(location.search)) {
-    if (name.startsWith("__")) params.set(name, value);
-  }
-  const text = params.toString();
+  const theirs = new URLSearchParams([...new URLSearchParams(location.search)].filter(([name]) => name.startsWith("__")));
+  const text = [search.slice(1), theirs.toString()].filter(Boolean).join("&");
   return text ? `?${text}` : location.pathname;
 }
 
-// Gradio selects a tab on arrival too, before the answer to the visitor's address is there.
-shared.enter = (tab) => {
-  if (!shared.ready) return;
-  const params = new URLSearchParams(tab === "discover" ? stageOf()?.dataset.search : { tab });
-  if (tab === "discover") params.delete("tab");
-  history.replaceState(null, "", keepForeign(`?${params}`));
+// Gradio selects a tab by hand, by our answer, and once on arrival before the answer is there.
+// A page that was not shown yet, or may have changed meanwhile (the shelf), is asked for.
+shared.enter ??= (tab) => {
+  const isFixed = !PAGES.includes(tab);
+  if (!state.ready) {
+    if (isFixed && tab === state.at) settle();
+    return;
+  }
+  if (state.asking && tab === state.going) {
+    if (isFixed) arriveFixed(tab);
+    return;
+  }
+  if (tab === state.at) return;
+  if (isFixed) {
+    arriveFixed(tab);
+  } else if (tab === "discover") {
+    state.at = tab;
+    history.pushState(null, "", keepForeign(stageOf(tab).dataset.search));
+  } else {
+    const carried = new URLSearchParams(tab === "map" ? stageOf("discover").dataset.search : "");
+    for (const name of ["p", "work", "sort"]) carried.delete(name);
+    carried.set("tab", tab);
+    go(`?${carried}`);
+  }
 };
+
+// Live and Insights have no address but their name.
+function arriveFixed(tab) {
+  if (state.asked !== "back") history.pushState(null, "", keepForeign(`?tab=${tab}`));
+  state.at = tab;
+  state.asked = "";
+  window.scrollTo({ top: 0, behavior: "instant" });
+  finish();
+}
+
+function settle() {
+  document.documentElement.classList.remove("lm-pending");
+  state.ready = true;
+}
 
 // The address is made when it is asked for: an answer that comes in between may have changed the filters.
 function change(changes) {
   go(() => {
     const params = new URLSearchParams(stageOf()?.dataset.search ?? "");
-    for (const name of ["page", "work", "tab"]) params.delete(name);
+    for (const name of ["p", "work"]) params.delete(name);
     for (const [name, value] of Object.entries(changes)) {
       if (value) params.set(name, value);
       else params.delete(name);
@@ -60,6 +99,7 @@ function change(changes) {
     return `?${params}`;
   });
 }
+shared.change ??= change;
 
 element.addEventListener("click", (event) => {
   const link = event.target.closest?.('a[href^="?"]');
@@ -76,68 +116,94 @@ element.addEventListener("change", (event) => {
 
 element.addEventListener("submit", (event) => {
   event.preventDefault();
-  window.clearTimeout(shared.typing);
+  window.clearTimeout(state.typing);
   const query = event.target.querySelector('[name="q"]');
   if (query) change({ q: query.value.trim() });
 });
 
 element.addEventListener("input", (event) => {
   if (event.target.name !== "q") return;
-  window.clearTimeout(shared.typing);
-  shared.typing = window.setTimeout(() => {
+  window.clearTimeout(state.typing);
+  state.typing = window.setTimeout(() => {
     const query = event.target.value.trim();
     if (query !== (stageOf()?.dataset.query ?? "")) change({ q: query });
   }, 350);
 });
 
 if (element.querySelector(".lm-stage")) {
-  const pageOf = (stage) => new URLSearchParams(stage.dataset.search).get("page");
-  let showing = stageOf().dataset.showing;
-  let page = pageOf(stageOf());
+  const own = () => element.querySelector(".lm-stage");
+  const page = own().dataset.tab;
+  const turned = (stage) => new URLSearchParams(stage.dataset.search).get("p");
+  let showing = own().dataset.showing;
+  let number = turned(own());
 
-  // An address that asks for something else than the first page: do not flash that page before the answer.
-  const settle = () => {
-    element.classList.remove("lm-pending");
-    shared.ready = true;
-  };
-  if (OWN.some((name) => new URLSearchParams(location.search).has(name))) {
-    element.classList.add("lm-pending");
-    window.setTimeout(settle, 4000);
-  } else {
-    settle();
+  if (page === "discover") {
+    // An address that asks for something else than the first page: do not flash that page before the answer.
+    if ([...new URLSearchParams(location.search).keys()].some((name) => !name.startsWith("__"))) {
+      document.documentElement.classList.add("lm-pending");
+      window.setTimeout(settle, 4000);
+    } else {
+      settle();
+    }
+    state.at = pageOf(location.search);
+    window.addEventListener("popstate", () => {
+      // A jump to a heading of a page that has no address of its own asks for nothing.
+      if (pageOf(location.search) !== state.at || PAGES.includes(state.at)) go(location.search || "?", "back");
+    });
   }
 
-  watch("value", () => {
+  const arrive = () => {
     settle();
-    const stage = stageOf();
+    const stage = own();
     const address = keepForeign(stage.dataset.search);
-    const moved = stage.dataset.showing !== showing;
+    const moved = state.at !== page || stage.dataset.showing !== showing;
     const left = showing.startsWith("work ") ? showing.slice(5) : "";
-    const push = shared.asked === "from afar" || (moved && shared.asked === "by hand");
+    const push = state.asked === "from afar" || (moved && state.asked === "by hand");
     if (address !== location.search) history[push ? "pushState" : "replaceState"](null, "", address);
+    state.at = page;
+    see(stage);
 
     // The browser keeps what was chosen by hand; the answer decides what stands there.
     for (const menu of stage.querySelectorAll("select")) {
       menu.selectedIndex = [...menu.options].findIndex((option) => option.defaultSelected);
     }
-    for (const year of stage.querySelectorAll('input[type="number"]')) year.value = year.defaultValue;
-    const query = document.getElementById("lm-query");
-    if (query && document.activeElement !== query) query.value = stage.dataset.query;
+    for (const field of stage.querySelectorAll('input[type="number"], input[type="range"]')) field.value = field.defaultValue;
+    for (const query of document.querySelectorAll('.lm-search [name="q"]')) {
+      if (document.activeElement !== query) query.value = stage.dataset.query;
+    }
+    document.dispatchEvent(new CustomEvent("lm:arrived", { detail: { element, tab: page } }));
 
-    const turned = page !== pageOf(stage);
-    if (moved || turned) {
-      const top = stage.dataset.showing === "list" && left ? (shared.scroll[stage.dataset.search] ?? 0) : 0;
+    if (moved || number !== turned(stage)) {
+      const top = stage.dataset.showing === "list" && left ? (state.scroll[stage.dataset.search] ?? 0) : 0;
       window.scrollTo({ top, behavior: "instant" });
     }
-    if (moved && shared.asked) {
+    if (moved && state.asked) {
       const card = left && stage.querySelector(`.lm-card a[data-work="${CSS.escape(left)}"]`);
       (card || stage.querySelector("h2"))?.focus({ preventScroll: true });
     }
     showing = stage.dataset.showing;
-    page = pageOf(stage);
-    shared.asked = "";
+    number = turned(stage);
+    state.asked = "";
     finish();
-  });
+  };
+  watch("value", arrive);
 
-  window.addEventListener("popstate", () => go(location.search || "?", "back"));
+  // Gradio makes a tab when it is first opened: by our own answer, which is in place before anybody watches.
+  const isAwaited = state.asking ? state.going === page : !state.ready && pageOf(location.search) === page;
+  if (page !== "discover" && isAwaited && own().childElementCount) {
+    arrive();
+  } else {
+    see(own());
+    document.dispatchEvent(new CustomEvent("lm:arrived", { detail: { element, tab: page } }));
+  }
+} else {
+  // Pages without an address of their own draw cards too.
+  watch("value", () => document.dispatchEvent(new CustomEvent("lm:arrived", { detail: { element, tab: state.at } })));
+}
+
+// What a surprise should be far from: the works opened and those on the page, the newest first.
+function see(stage) {
+  const opened = stage.dataset.showing.startsWith("work ") ? [stage.dataset.showing.slice(5)] : [];
+  const shown = [...stage.querySelectorAll(".lm-card a[data-work]")].slice(0, 6).map((link) => link.dataset.work);
+  state.seen = [...new Set([...opened, ...shown, ...state.seen])].slice(0, 60);
 }

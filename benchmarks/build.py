@@ -18,12 +18,12 @@ docs/scale.md is computed from this and from ``benchmarks/build_whole.py`` by ``
 """
 
 import argparse
-import json
 import re
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 import torch
 import transformers
+from contest import report
 from torch import Tensor
 
 from builders.analyse import Description, analyse
@@ -154,12 +155,15 @@ class Plain:
         felt: Iterator[Tensor],
     ) -> reading_module.Reading:
         """What the heads say of one text."""
-        return reading_module._pool(
-            self.model,
-            passages,
-            units,
-            states=[next(states) for _ in passages],
-            unit_states=[next(felt) for group in units for _ in group],
+        reading = reading_module._pool(self.model, passages, [next(states) for _ in passages])
+        own = [unit for group in units for unit in group]
+        unit_states = [next(felt) for _ in own]
+        return replace(
+            reading,
+            units=own,
+            unit_states=unit_states,
+            owners=np.array([i for i, group in enumerate(units) for _ in group]),
+            unit_emotions=reading_module.emotion_logits(self.model, unit_states),
         )
 
     def _encode(self, bert: Any, passages: Sequence[Passage]) -> list[Tensor]:
@@ -268,10 +272,7 @@ def read_arguments() -> argparse.Namespace:
 
 def main() -> int:
     given = read_arguments()
-    text = json.dumps(compare(given), indent=1)
-    print(text)
-    if given.output:
-        given.output.write_text(text + "\n", encoding="utf-8")
+    report(compare(given), given.output)
     return 0
 
 

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from builders.charts import draw_charts
 from builders.measurements import choose_measurements
@@ -26,6 +26,7 @@ from leximind.evaluation.evaluate import evaluate_rows
 from leximind.evaluation.frozen import Frozen, load_minilm
 from leximind.evaluation.task import ModelLike, Outcome, Setting
 from leximind.inference.analyzer import LexiMind
+from leximind.model.precision import Precision
 from leximind.settings import MODEL_DIR, ROOT
 
 DATA_DIR: Final = ROOT.parent / "shared" / "data"
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(given: argparse.Namespace) -> None:
     choose_measurements(given.data, given.only)
-    model = LexiMind.from_pretrained(given.model)
+    model = LexiMind.from_pretrained(given.model, given.precision)
     frozen = None if given.no_frozen else fit_frozen(given.report / "cache", given.data, given.limit)
     states = None
     if given.bert_score:
@@ -134,10 +135,10 @@ def _measure(given: argparse.Namespace) -> None:
         for title, outcome in outcomes.items():
             path = given.predictions / f"{_slug(title)}.jsonl"
             write_atomically(path, write_predictions(outcome.predictions))
-    if given.limit is None and not given.only:
+    if given.limit is None and not given.only and given.precision is None:
         embed_results(given.model, name, results)
     else:
-        say(f"A part was measured: {given.model / 'metrics.json'} stays as it is.")
+        say(f"This was no measurement of the whole: {given.model / 'metrics.json'} stays as it is.")
     print(draw_table(results))
 
 
@@ -145,6 +146,7 @@ def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the model on validation data.")
     parser.add_argument("--data", type=Path, default=DATA_DIR, help="folder of the validation files")
     parser.add_argument("--model", type=Path, default=MODEL_DIR, help="folder of the model")
+    parser.add_argument("--precision", choices=get_args(Precision), help="as it would be served")
     parser.add_argument(
         "--report", type=Path, default=REPORT_DIR, help="folder for results, report and cache"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from leximind.labels import D_EMBEDDING, EMOTIONS, TOPICS
+from leximind.labels import EMOTIONS, TOPICS
 from leximind.library.croissant import describe
 from leximind.library.dataset import MANIFEST, STAMP, WORKS, write_discovery
 from leximind.library.work import DESCRIPTION, FULL_TEXT, SCHEMA
@@ -18,7 +18,6 @@ from leximind.library.work import DESCRIPTION, FULL_TEXT, SCHEMA
 ARC_POINTS: Final = 64
 """A novel of many hundred passages is shown as so many stretches of about the same length."""
 
-_DECIMALS: Final = 4
 _SCORE_DECIMALS: Final = 5
 # As they stand in the sources, and as the model found them.
 _GIVEN: Final = tuple(SCHEMA.names[: SCHEMA.get_field_index("description") + 1])
@@ -33,49 +32,6 @@ _FOUND: Final = (
 )
 
 Floats = NDArray[np.float64]
-
-
-class Layout:
-    """Positions on a map within -1 to 1: the first two principal components of embeddings, (N, width).
-
-    The sign of a component is arbitrary; here its largest weight is positive, so that the same works always
-    give the same map.
-    """
-
-    def __init__(self, width: int = D_EMBEDDING) -> None:
-        self._n, self._sum = 0, np.zeros(width)
-        self._products = np.zeros((width, width))
-
-    def add(self, embeddings: NDArray[Any]) -> None:
-        """Take some works into account; all of them before ``place`` is called."""
-        block = np.asarray(embeddings, np.float64)
-        self._n += len(block)
-        self._sum += block.sum(axis=0)
-        self._products += block.T @ block
-
-    def axes(self) -> Floats:
-        """The two directions, (width, 2)."""
-        mean = self._sum / max(self._n, 1)
-        covariance = self._products / max(self._n, 1) - np.outer(mean, mean)
-        axes = np.linalg.eigh(covariance)[1][:, :-3:-1]
-        largest = np.abs(axes).argmax(axis=0)
-        return np.asarray(axes * np.sign(axes[largest, [0, 1]]))
-
-    def place(self, blocks: Iterable[NDArray[Any]]) -> Floats:
-        """Positions of all works in their order, (N, 2)."""
-        if self._n < 2:
-            return np.zeros((self._n, 2))
-        axes, mean = self.axes(), self._sum / self._n
-        positions = np.concatenate([(np.asarray(block, np.float64) - mean) @ axes for block in blocks])
-        scaled = positions / max(float(np.abs(positions).max()), 1e-9)
-        return np.asarray(np.round(scaled, _DECIMALS) + 0.0)  # + 0.0 turns -0.0 into 0.0
-
-
-def lay_out(embeddings: NDArray[Any]) -> Floats:
-    """Positions on a map, (N, 2); see ``Layout``."""
-    layout = Layout(embeddings.shape[1])
-    layout.add(embeddings)
-    return layout.place([embeddings])
 
 
 def make_rows(

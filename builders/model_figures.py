@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from builders.drawing import Matrix, Panel, draw_bias, draw_heat_maps, draw_map, draw_word_weights
-from builders.index import lay_out
+from builders.layout import flatten
 from leximind.errors import InputError
 from leximind.evaluation.attention_maps import (
     copy_attention,
@@ -166,7 +166,7 @@ def project(embeddings: NDArray[np.float32], projection: str) -> Matrix:
     if len(embeddings) < 5:
         raise InputError(f"The dataset has {len(embeddings)} works, but a map needs 5 or more.")
     if projection == "pca":
-        return lay_out(embeddings.astype(np.float64)).astype(np.float32)
+        return flatten(embeddings).astype(np.float32)
     from sklearn.manifold import TSNE
 
     perplexity = min(20.0, (len(embeddings) - 1) / 3)

@@ -4,8 +4,7 @@ The figures are those of ``LexiMind.analyze``; what a build does not keep (cues,
 """
 
 import copy
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from leximind.inference.extracts import essence, key_sentences
 from leximind.inference.reading import Reading, feel_passages, read_texts
 from leximind.inference.summaries import CONFIDENCE, Draft, is_faithful, true_case, write_summaries
 from leximind.model.multitask import MultiTask
+from leximind.model.precision import optimise
 from leximind.model.seq2seq import Memory
 from leximind.text.clean import clean
 from leximind.text.passages import Passage, split_passages, split_units
@@ -34,8 +34,7 @@ WINDOW, DRAFTS = 64, 16
 class Swift(MultiTask):
     """A model whose encoder runs in another precision or on another device; its heads are the same.
 
-    int8 is for the CPU: the encoder's matrices in eight bits a row, and what they are multiplied with in
-    eight bits a batch (dynamic quantization, https://docs.pytorch.org/docs/stable/quantization.html).
+    int8 is for the CPU; see `leximind.model.precision`.
     """
 
     def __init__(self, model: MultiTask, precision: Precision, device: str) -> None:
@@ -45,7 +44,7 @@ class Swift(MultiTask):
         self._type, self._is_half = torch.device(device).type, precision == "bf16"
         inner = copy.deepcopy(model).to(device)
         if precision == "int8":
-            _quantize(inner)
+            optimise(inner, "int8")
         if precision == "bf16":
             _halve(inner)
         # In a tuple, so that it is no part of this module and decides nothing about its device.
@@ -189,16 +188,3 @@ def _halve(model: MultiTask) -> None:
         for layer in part.modules():
             if isinstance(layer, nn.Linear):
                 layer.bfloat16()
-
-
-def _quantize(model: MultiTask) -> None:
-    """The encoder's linear layers, and those of the emotions' branch, in eight bits; in place."""
-    from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
-
-    swap: Callable[..., nn.Module] = quantize_dynamic
-    torch.backends.quantized.engine = "x86" if "x86" in torch.backends.quantized.supported_engines else "none"
-    with warnings.catch_warnings():
-        # torch moves this to another package; what is pinned here has it and is fastest with it.
-        warnings.simplefilter("ignore")
-        for part in (model.backbone.encoder, model.emotion_blocks):
-            swap(part, {nn.Linear: per_channel_dynamic_qconfig}, torch.qint8, inplace=True)

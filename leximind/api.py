@@ -7,16 +7,21 @@ Answers are JSON objects. A problem is answered in the one shape of ``LexiMindEr
 import functools
 import logging
 from collections.abc import Callable
+from importlib.util import find_spec
+from textwrap import shorten
 from typing import Any, Final, cast
 
 import gradio.events
 
-from leximind.errors import LexiMindError
-from leximind.library.search import Mode
-from leximind.service import Filters, Service
+from leximind.errors import InputError, LexiMindError
+from leximind.library.moods import Mood
+from leximind.service import Filters, Mode, Service, Sort
 
 MODEL_QUEUE: Final = "model"
 """Events that run the model share this queue, so that they take turns."""
+
+ENDPOINTS: Final = frozenset({"search", "get", "similar", "recommend", "analyze"})
+MAX_IDS: Final = 1000
 
 
 def register(service: Service) -> None:
@@ -37,12 +42,15 @@ def make_functions(service: Service) -> dict[str, Callable[..., dict[str, Any]]]
         topic: str = "",
         feel: str = "",
         without: str = "",
+        mood: str = "",
+        length: str = "",
         year_from: str = "",
         year_to: str = "",
+        sort: str = "relevance",
         page: int = 1,
         page_size: int = 24,
     ) -> dict[str, Any]:
-        """Find books and papers by words and by meaning, narrowed by topic, feeling and year.
+        """Find books and papers by words and by meaning, narrowed by topic, feeling, year and length.
 
         Args:
             query: words or a sentence; "phrases", author:austen and -word work; empty lists all that passes
@@ -51,24 +59,38 @@ def make_functions(service: Service) -> dict[str, Callable[..., dict[str, Any]]]
             topic: Arts, Business, Fiction, History, Philosophy, Science, Technology; several with commas
             feel: emotions that must all stand out, such as "remorse,sadness"
             without: emotions that must not stand out
-            year_from: first year, such as "1850"
+            mood: ranks and leaves nothing out: from -2 much less to 2 much more, such as "wonder:2,fear:-1"
+            length: short, medium or long, of works whose full text was read; empty for any
+            year_from: first year, such as "1850"; negative before our era
             year_to: last year, such as "1900"
+            sort: relevance, title, newest, oldest, shortest or longest
             page: page number, from 1
             page_size: works on a page, from 1 to 100
 
         Returns:
-            total, page, n_pages, sentence, note, hits (work, score, snippet as HTML, reasons) and facets
+            total, page, n_pages, sentence, note, suggestion, facets, and
+            hits (work, score, snippet as HTML, reasons)
         """
-        params = {
+        given = {
             "kind": kind,
             "topic": topic,
             "feel": feel,
             "not": without,
+            "mood": mood,
+            "length": length,
             "from": year_from,
             "to": year_to,
         }
-        filters = Filters.from_params({name: str(value or "") for name, value in params.items()})
-        answer = service.search(query, filters, mode=cast(Mode, mode), page=page, page_size=page_size)
+        params = {name: "" if value is None else str(value) for name, value in given.items()}
+        answer = service.search(
+            query,
+            Filters.from_params(params),
+            mode=cast(Mode, mode),
+            mood=Mood.from_params(params),
+            sort=cast(Sort, sort),
+            page=page,
+            page_size=page_size,
+        )
         return answer.to_dict()
 
     def get(work_id: str) -> dict[str, Any]:
@@ -94,11 +116,23 @@ def make_functions(service: Service) -> dict[str, Callable[..., dict[str, Any]]]
         """
         return {"hits": [hit.to_dict() for hit in service.similar(work_id, limit)]}
 
+    def recommend(work_ids: list[str], limit: int = 12) -> dict[str, Any]:
+        """Works close to several that you like, none of them among these; each says which it is closest to.
+
+        Args:
+            work_ids: ids that search gives, from 1 to 1000
+            limit: how many, from 1 to 50
+
+        Returns:
+            hits (work, score, reasons), best first
+        """
+        return {"hits": [hit.to_dict() for hit in service.recommend(_read_ids(work_ids), limit)]}
+
     def analyze(text: str) -> dict[str, Any]:
         """Read a text: its topic, feelings with the words behind them, key sentences and summary.
 
         Args:
-            text: English prose, from a few sentences to a chapter
+            text: English prose, from a few sentences to a long book; at most 5,000,000 characters
 
         Returns:
             the analysis, and similar: the works of the library that are closest
@@ -107,7 +141,29 @@ def make_functions(service: Service) -> dict[str, Callable[..., dict[str, Any]]]
         hits = service.similar_to(analysis.embedding)
         return analysis.to_dict() | {"similar": [hit.to_dict() for hit in hits]}
 
-    return {function.__name__: _guard(function) for function in (search, get, similar, analyze)}
+    return {function.__name__: _guard(function) for function in (search, get, similar, recommend, analyze)}
+
+
+def offer_tools(is_wanted: bool) -> bool:
+    """Whether the endpoints are offered to language models as tools (Model Context Protocol), too.
+
+    Raises:
+        InputError: they should be, but what Gradio needs for it is not installed.
+    """
+    if is_wanted and find_spec("mcp") is None:
+        raise InputError(
+            "LEXIMIND_MCP is set, but the package mcp is not installed.",
+            hint="Run `python -m pip install -r requirements-mcp.txt`, or unset it.",
+        )
+    return is_wanted
+
+
+def _read_ids(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+        raise InputError(f"The work ids are {shorten(repr(given), 80)}, but a list of texts was expected.")
+    if not 1 <= len(given) <= MAX_IDS:
+        raise InputError(f"There are {len(given):,} work ids, but 1 to {MAX_IDS:,} were expected.")
+    return tuple(given)
 
 
 def _guard(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

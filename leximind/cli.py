@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from leximind.service import Service
 
 TASKS: Final = ("emotion", "topic", "summarization", "embedding")
-FORMATS: Final = ("csv", "bibtex", "jsonl")
+LENGTHS: Final = ("short", "medium", "long")
+SORTS: Final = ("relevance", "title", "newest", "oldest", "shortest", "longest")
+FORMATS: Final = ("csv", "bibtex", "jsonl", "ris")
 
 EXIT_UNEXPECTED: Final = 1
 EXIT_ERROR: Final = 2
@@ -73,11 +75,13 @@ def _make_parser() -> _Parser:
     search.add_argument("query", nargs="*", help='words, "phrases", author:austen; nothing lists all works')
     _add_filters(search)
     search.add_argument("--mode", default="hybrid", help="hybrid (the default), keyword or meaning")
+    search.add_argument("--mood", default="", help="ranks by feeling, such as wonder:2,fear:-1, from -2 to 2")
+    search.add_argument("--sort", default="relevance", help=f"one of {', '.join(SORTS)}")
     search.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many works (10)")
     search.set_defaults(run=_search)
 
-    similar = commands.add_parser("similar", help="the works closest to one work")
-    similar.add_argument("id", help="the id that search shows")
+    similar = commands.add_parser("similar", help="the works closest to one work, or to several")
+    similar.add_argument("ids", nargs="+", metavar="ID", help="an id that search shows")
     similar.add_argument("--limit", type=int, default=6, metavar="N", help="at most so many works (6)")
     similar.set_defaults(run=_similar)
 
@@ -130,6 +134,7 @@ def _add_filters(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--without", action="append", default=[], metavar="EMOTION", help="must not; repeatable"
     )
+    command.add_argument("--length", default="", help=", ".join(LENGTHS) + "; of works read in full")
     command.add_argument("--year", default="", metavar="YEARS", help="1850-1900, 1850-, ..1900 or 1851")
 
 
@@ -143,15 +148,18 @@ def _read_filters(given: argparse.Namespace) -> dict[str, str]:
         "not": ",".join(given.without),
         "from": first,
         "to": last,
+        "length": given.length,
     }
 
 
 def _search(given: argparse.Namespace) -> None:
     from leximind.report import write_page
-    from leximind.service import Filters
+    from leximind.service import Filters, Mood
 
-    filters = Filters.from_params(_read_filters(given))
-    page = _service().search(" ".join(given.query), filters, mode=given.mode, page_size=given.limit)
+    filters, mood = Filters.from_params(_read_filters(given)), Mood.from_params({"mood": given.mood})
+    page = _service().search(
+        " ".join(given.query), filters, mode=given.mode, mood=mood, sort=given.sort, page_size=given.limit
+    )
     _write(page.to_dict() if given.json else write_page(page))
 
 
@@ -159,9 +167,13 @@ def _similar(given: argparse.Namespace) -> None:
     from leximind.report import write_similar
 
     service = _service()
-    hits = service.similar(given.id, given.limit)
+    titles = [service.get(name).title for name in given.ids]
+    if len(titles) > 1:
+        hits = service.recommend(given.ids, given.limit)
+    else:
+        hits = service.similar(given.ids[0], given.limit)
     plain = {"hits": [hit.to_dict() for hit in hits]}
-    _write(plain if given.json else write_similar(service.get(given.id).title, hits))
+    _write(plain if given.json else write_similar(" and ".join(titles), hits))
 
 
 def _analyze(given: argparse.Namespace) -> None:

@@ -1,33 +1,47 @@
 """The seam: everything the UI, the REST endpoints and the command line can do goes through here."""
 
+import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leximind.errors import InputError, ModelError
-from leximind.inference.analysis import Analysis
+from leximind.inference.analysis import Analysis, Stage
 from leximind.inference.lazy import AnalyzerLike, LazyAnalyzer
 from leximind.labels import D_EMBEDDING
-from leximind.library.answers import Facets, Hit, Page, check_count, compare, count_facets, paginate
-from leximind.library.filters import Filters
+from leximind.library.answers import Facets, Hit, Page
+from leximind.library.filters import EVERYTHING, Filters
+from leximind.library.finding import Finder, read_text
 from leximind.library.insights import Insights, describe, read_figures, read_metrics
-from leximind.library.query import free_text
-from leximind.library.search import Match, Mode, Search, Sort, explain, find_closest, is_doubtful, order_rows
+from leximind.library.moods import EVEN, Mood
+from leximind.library.neighbours import find_similar, known_rows, recommend, surprise
+from leximind.library.ordering import Sort
+from leximind.library.search import Mode
 from leximind.library.store import Library, load_library
 from leximind.library.work import Work
 from leximind.settings import MODEL_DIR, Settings
 
-__all__ = ["AnalyzerLike", "Facets", "Filters", "Hit", "Insights", "Mode", "Page", "Service", "Sort", "Work"]
+__all__ = [
+    "EVERYTHING",
+    "AnalyzerLike",
+    "Facets",
+    "Filters",
+    "Hit",
+    "Insights",
+    "Mode",
+    "Mood",
+    "Page",
+    "Service",
+    "Sort",
+    "Work",
+]
 
-EVERYTHING: Final = Filters()
-MAX_QUERY: Final = 1000
 MAX_TEXT: Final = 5_000_000
-MAX_SIMILAR: Final = 50
 # A visitor does not wait for a whole novel: so many passages, evenly spread, are read in a few seconds.
 MAX_PASSAGES: Final = 48
 
@@ -49,6 +63,7 @@ class Service:
         self._model = LazyAnalyzer(load_analyzer)
         self._metrics, self._figures = dict(metrics or {}), dict(figures or {})
         self._embed = lru_cache(maxsize=256)(self._embed_query)
+        self._finder, self._chance = Finder(library, self._embed), random.Random()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Service":
@@ -75,25 +90,30 @@ class Service:
         return cls(library, load_analyzer=load, note=note, metrics=measured, figures=figures)
 
     def warm_up(self) -> None:
-        """Load the model in the background; a second call does nothing new."""
-        threading.Thread(target=self._embed, args=("warm up",), name="warm-up", daemon=True).start()
+        """Load the model and open the indexes in the background; a second call does nothing new."""
+
+        def load() -> None:
+            self._embed("warm up")
+            self.library.warm_up()
+
+        threading.Thread(target=load, name="warm-up", daemon=True).start()
 
     def browse(
-        self, filters: Filters = EVERYTHING, *, sort: Sort = "relevance", page: int = 1, page_size: int = 24
+        self,
+        filters: Filters = EVERYTHING,
+        *,
+        mood: Mood = EVEN,
+        sort: Sort = "relevance",
+        page: int = 1,
+        page_size: int = 24,
     ) -> Page:
-        """The works that pass. By relevance, those that feel the chosen emotions most come first; without
-        such a choice it is the order of the library.
+        """The works that pass. By relevance, those that suit the mood come first, or without one those that
+        feel the chosen emotions most; without either it is the order of the library.
 
         Raises:
             InputError: the sort, page or page size is not one that exists.
         """
-        _expect("sort", sort, get_args(Sort))
-        order, scores = order_rows(self.library, filters.emotions, sort)
-        rows = order[filters.mask(self.library)[order]]
-        shown, page, n_pages = paginate(rows.tolist(), page, page_size)
-        hits = tuple(Hit(self.library.works[row], float(scores[row])) for row in shown)
-        facets = count_facets(self.library, filters, np.flatnonzero)
-        return Page(hits, len(rows), page, n_pages, facets, filters.sentence(), "")
+        return self._finder.browse(filters, mood, sort, page, page_size)
 
     def search(
         self,
@@ -101,43 +121,46 @@ class Service:
         filters: Filters = EVERYTHING,
         *,
         mode: Mode = "hybrid",
+        mood: Mood = EVEN,
+        sort: Sort = "relevance",
         page: int = 1,
         page_size: int = 24,
     ) -> Page:
-        """The works that match a query, best first; an empty query browses.
+        """The works that match a query, best first; an empty query browses. A mood brings those that suit it
+        forward and leaves none out.
 
         Without a model that fits the library, only the words are searched and the page's note says so.
 
         Raises:
-            InputError: the query is too long, or the mode, page or page size is not one that exists.
+            InputError: the query is too long, or the mode, sort, page or page size is not one that exists.
         """
-        query = " ".join(_clean(query).split())
-        if not query:
-            return self.browse(filters, page=page, page_size=page_size)
-        if len(query) > MAX_QUERY:
-            raise InputError(
-                f"The query has {len(query):,} characters, but at most {MAX_QUERY:,} were expected.",
-                hint="Analyze a longer text as a whole to see the works closest to it.",
-            )
-        _expect("mode", mode, get_args(Mode))
-        text = free_text(query)
-        vector, note = (None, "") if mode == "keyword" or not text else self._embed(text)
-        search = Search(self.library, query, vector, mode if vector is not None else "keyword")
-        matches = search.run(filters.mask(self.library))
-        shown, page, n_pages = paginate(matches, page, page_size)
-        facets = count_facets(
-            self.library, filters, lambda mask: np.array([match.row for match in search.run(mask)], np.intp)
-        )
-        sentence = f"{'works' if filters.is_empty else filters.sentence()} matching “{query}”"
-        if not note and is_doubtful(matches):
-            note = (
-                "Nothing has all your words or is really close; these come nearest."
-                if matches
-                else "Nothing close."
-            )
-        suggestion = self.library.keyword.suggest(query)
-        hits = self._present(query, shown)
-        return Page(hits, len(matches), page, n_pages, facets, sentence, note, suggestion)
+        return self._finder.search(query, filters, mode, mood, sort, page, page_size)
+
+    def around(
+        self,
+        work_id: str,
+        query: str = "",
+        filters: Filters = EVERYTHING,
+        *,
+        mood: Mood = EVEN,
+        sort: Sort = "relevance",
+    ) -> tuple[Work | None, Work | None]:
+        """The works before and after a work in the list that ``search`` gives; None at its ends, and twice
+        where the work is not in it.
+
+        Raises:
+            NotFoundError: the library has no work with this id.
+            InputError: the query is too long, or the sort is not one that exists.
+        """
+        return self._finder.around(work_id, query, filters, mood, sort)
+
+    def locate(self, query: str = "", filters: Filters = EVERYTHING, mood: Mood = EVEN) -> NDArray[np.bool_]:
+        """(N,) the works that ``search`` finds, wherever they stand in the list: a mood changes nothing.
+
+        Raises:
+            InputError: the query is too long.
+        """
+        return self._finder.locate(query, filters)
 
     def get(self, work_id: str) -> Work:
         """One work.
@@ -147,20 +170,30 @@ class Service:
         """
         return self.library.works[self.library.row(work_id)]
 
-    def similar(self, work_id: str, limit: int = 6) -> tuple[Hit, ...]:
-        """The works closest in meaning to a work of the library, without the work itself.
+    def find(self, work_ids: Iterable[str]) -> tuple[Work, ...]:
+        """Those works that exist, each once, in the order given.
+
+        Raises:
+            InputError: not several ids were given.
+        """
+        return tuple(self.library.works[row] for row in known_rows(self.library, work_ids))
+
+    def similar(self, work_id: str, limit: int = 6, *, without: Iterable[str] = ()) -> tuple[Hit, ...]:
+        """The works closest in meaning to a work of the library, without the work itself and some others.
 
         Raises:
             NotFoundError: the library has no work with this id.
             InputError: the limit is out of range.
         """
         row = self.library.row(work_id)
-        others = np.arange(len(self.library)) != row
-        return self._closest(self.library.embeddings[row], limit, others, self.library.works[row])
+        vector = np.asarray(self.library.embeddings[row], np.float32)
+        return find_similar(self.library, vector, limit, [work_id, *without], self.library.works[row])
 
-    def similar_to(self, embedding: NDArray[np.float32], limit: int = 6) -> tuple[Hit, ...]:
-        """The works closest in meaning to a (384,) unit-length embedding; none when the model at hand is
-        not the one that analysed the library, since their embeddings cannot be compared.
+    def similar_to(
+        self, embedding: NDArray[np.float32], limit: int = 6, *, without: Iterable[str] = ()
+    ) -> tuple[Hit, ...]:
+        """The works closest in meaning to a (384,) unit-length embedding, without some; none when the model
+        at hand is not the one that analysed the library, since their embeddings cannot be compared.
 
         Raises:
             InputError: the embedding has another shape or is not finite, or the limit is out of range.
@@ -170,7 +203,26 @@ class Service:
             raise InputError(f"An embedding of {D_EMBEDDING} numbers was expected, not {vector.shape}.")
         if self._model.name not in ("", self.library.model):
             return ()
-        return self._closest(vector, limit, None, None)
+        return find_similar(self.library, vector, limit, without, None)
+
+    def recommend(
+        self, work_ids: Iterable[str], limit: int = 12, *, without: Iterable[str] = ()
+    ) -> tuple[Hit, ...]:
+        """Works close to a set, newest first, such as a shelf; none of these and of some others. A reason
+        names the work of the set that each is closest to. Ids that the library does not have are left out.
+
+        Raises:
+            InputError: not several ids were given, or the limit is out of range.
+        """
+        return recommend(self.library, work_ids, limit, without)
+
+    def surprise(self, seen: Iterable[str] = ()) -> Work:
+        """A work far from those seen lately, newest first, and none of them; another one with each call.
+
+        Raises:
+            NotFoundError: all works of the library were seen.
+        """
+        return surprise(self.library, seen, self._chance)
 
     def analyze(self, text: str) -> Analysis:
         """What the model has to say about a text.
@@ -179,16 +231,19 @@ class Service:
             InputError: the text is empty or longer than a long novel.
             ModelError: there is no model, or it cannot be loaded.
         """
-        text = _clean(text)
-        if not text.strip():
-            raise InputError("There is no text to analyze.", hint="Give a few sentences of English prose.")
-        if len(text) > MAX_TEXT:
-            raise InputError(
-                f"The text has {len(text):,} characters, but at most {MAX_TEXT:,} were expected.",
-                hint="Analyze it chapter by chapter.",
-            )
+        text = _expect_text(text)
         (analysis,) = self._model.get().analyze([text], max_passages=MAX_PASSAGES)
         return analysis
+
+    def analyze_stages(self, text: str) -> Iterator[Stage]:
+        """The parts of ``analyze``, each as soon as it is known; left at any of them, no more is computed.
+
+        Raises:
+            InputError: the text is empty or longer than a long novel.
+            ModelError: there is no model, or it cannot be loaded.
+        """
+        text = _expect_text(text)
+        yield from self._model.get().analyze_stages(text, max_passages=MAX_PASSAGES)
 
     def insights(self) -> Insights:
         """What the whole library looks like, and how well its model was measured to work."""
@@ -207,33 +262,14 @@ class Service:
             )
         return analyzer.embed([query])[0], ""
 
-    def _present(self, query: str, matches: Sequence[Match]) -> tuple[Hit, ...]:
-        works = [self.library.works[match.row] for match in matches]
-        snippets = self.library.keyword.snippets(query, works)
-        return tuple(
-            Hit(work, match.score, snippet, explain(match))
-            for work, match, snippet in zip(works, matches, snippets, strict=True)
+
+def _expect_text(text: str) -> str:
+    text = read_text(text)
+    if not text.strip():
+        raise InputError("There is no text to analyze.", hint="Give a few sentences of English prose.")
+    if len(text) > MAX_TEXT:
+        raise InputError(
+            f"The text has {len(text):,} characters, but at most {MAX_TEXT:,} were expected.",
+            hint="Analyze it chapter by chapter.",
         )
-
-    def _closest(
-        self, embedding: NDArray[np.float32], limit: int, mask: NDArray[np.bool_] | None, work: Work | None
-    ) -> tuple[Hit, ...]:
-        check_count("limit", limit, MAX_SIMILAR)
-        hits = []
-        for row, cosine in find_closest(self.library, embedding, limit, mask):
-            other = self.library.works[row]
-            shared = compare(work, other) if work else ()
-            hits.append(Hit(other, cosine, reasons=(*shared, f"closeness {cosine:.2f}")))
-        return tuple(hits)
-
-
-def _clean(text: str) -> str:
-    """Without what no Unicode text can hold: lone surrogates, which no index or tokenizer takes."""
-    if not isinstance(text, str):
-        raise InputError(f"A text was expected, not {type(text).__name__}.")
-    return text.encode("utf-8", errors="ignore").decode("utf-8")
-
-
-def _expect(what: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise InputError(f"The {what} is {given!r}, but one of {', '.join(known)} was expected.")
+    return text

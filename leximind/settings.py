@@ -24,18 +24,21 @@ class Settings:
         model: a folder or a Hub model id; empty means the embedded one.
         host: address to listen on.
         port: port to listen on.
-        threads: torch threads for one request; 0 leaves torch's own choice.
+        threads: torch threads for one request; 0 leaves torch's own choice. With one, a visitor's text takes
+            a sixth longer and the clicks of all others a third less (benchmarks/live.py, app.py).
+        mcp: whether language models may use the endpoints as tools (Model Context Protocol).
     """
 
     dataset: str = ""
     model: str = ""
     host: str = "127.0.0.1"
     port: int = 7860
-    threads: int = 0
+    threads: int = 1
+    mcp: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
-        """Read LEXIMIND_DATASET, LEXIMIND_MODEL, LEXIMIND_THREADS, GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
+        """Read LEXIMIND_DATASET, _MODEL, _THREADS and _MCP, GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
 
         Raises:
             InputError: a number is not a number, or out of range.
@@ -47,6 +50,7 @@ class Settings:
             host=env.get("GRADIO_SERVER_NAME", cls.host).strip() or cls.host,
             port=_integer(env, "GRADIO_SERVER_PORT", cls.port, 1, 65535),
             threads=_integer(env, "LEXIMIND_THREADS", cls.threads, 0, 1024),
+            mcp=bool(_integer(env, "LEXIMIND_MCP", int(cls.mcp), 0, 1)),
         )
 
 

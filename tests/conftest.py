@@ -2,20 +2,35 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from leximind.inference.analysis import Analysis, ArcPoint, Cue, Sentence
+from leximind.inference.analysis import (
+    Analysis,
+    ArcPoint,
+    Cue,
+    Feelings,
+    Gist,
+    KeySentences,
+    Sentence,
+    Stage,
+    Summary,
+)
 from leximind.labels import D_EMBEDDING, EMOTIONS, TOPICS
 from leximind.library.store import Library, write_discovery
 from leximind.library.work import DESCRIPTION, FULL_TEXT, SCHEMA
 from leximind.service import Service
+from tests.browsing import Visit, browsing, serving
+
+if TYPE_CHECKING:
+    from playwright import sync_api
 
 MODEL_NAME = "fake-1"
 
@@ -163,6 +178,11 @@ class FakeAnalyzer:
     def analyze(self, texts: Sequence[str], *, max_passages: int | None = None) -> list[Analysis]:
         return [self._analyze(text) for text in texts]
 
+    def analyze_stages(self, text: str, *, max_passages: int | None = None) -> Iterator[Stage]:
+        known = vars(self._analyze(text))
+        for part in (Gist, Feelings, KeySentences, Summary):
+            yield part(**{field.name: known[field.name] for field in fields(part)})
+
     def _analyze(self, text: str) -> Analysis:
         words = re.findall(r"\w+", text.lower())
         tone = tuple(emotion for emotion in EMOTIONS if emotion in words)
@@ -223,3 +243,34 @@ def analyzer() -> FakeAnalyzer:
 def service(library: Library, analyzer: FakeAnalyzer) -> Service:
     metrics = {"emotion": {"macro_f1": 0.45, "shuffled": 0.05}}
     return Service(library, load_analyzer=lambda: analyzer, metrics=metrics)
+
+
+@pytest.fixture(scope="session")
+def uploads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where Gradio puts what visitors upload."""
+    folder = tmp_path_factory.mktemp("uploads")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def address(service: Service, uploads: Path) -> Iterator[str]:
+    """One server with the small shelf for all tests of pages and endpoints."""
+    with serving(service) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["sync_api.Browser"]:
+    """Closed with its module: an open one keeps an event loop running in the thread of the tests."""
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: "sync_api.Browser", address: str) -> Iterator[Visit]:
+    """A visitor at 1280 x 900, by day, whose visit must end without a problem."""
+    visit = Visit(browser, address)
+    yield visit
+    visit.settle()

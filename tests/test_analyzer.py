@@ -7,13 +7,17 @@ import pytest
 import torch
 
 from leximind.errors import InputError, ModelError
+from leximind.inference.analysis import Analysis, Feelings, Gist, KeySentences, Progress, Summary
 from leximind.inference.analyzer import LexiMind
+from leximind.inference.generate import Seq2SeqStepper
 from leximind.inference.profile import Profile
 from leximind.inference.reading import contributions
+from leximind.inference.summaries import _Judge
 from leximind.inference.tone import above_thresholds, stand_out
 from leximind.labels import EMOTIONS, TOPICS
 from leximind.settings import MODEL_DIR
-from tests.models import tiny_analyzer
+from leximind.ui.examples import EXAMPLES
+from tests.models import tiny_analyzer, tokenizer
 
 STORY = (
     "The house at the end of the lane had been empty for years, and nobody dared to go near it. "
@@ -21,6 +25,11 @@ STORY = (
     "Her brother found her at dawn. They laughed and wept, and he held her until the shaking stopped. "
 )
 PAPER = "We study graphs of 128 nodes. A new bound on their diameter is proved, and it is tight. "
+
+
+@pytest.fixture(scope="module")
+def embedded() -> LexiMind:
+    return LexiMind.from_pretrained(MODEL_DIR)
 
 
 def test_batch_equals_single() -> None:
@@ -107,6 +116,66 @@ def test_a_long_text_can_be_sampled_and_says_so() -> None:
     assert sampled.arc[-1].end == len(sampled.text), "the samples reach from the first passage to the last"
 
 
+@pytest.mark.parametrize("text", [STORY, STORY * 30, "x", "😀", f"<p>{PAPER}</p>"])
+def test_an_analysis_in_stages_is_the_whole_one(text: str) -> None:
+    """Bit for bit, and each part as it will stay."""
+    model = tiny_analyzer()
+    (whole,) = model.analyze([text], max_passages=6)
+    stages = list(model.analyze_stages(text, max_passages=6))
+    parts = [stage for stage in stages if not isinstance(stage, Progress)]
+    assert [type(part) for part in parts] == [Gist, Feelings, KeySentences, Summary]
+    staged = Analysis.of(*parts)
+    assert np.array_equal(staged.embedding, whole.embedding)
+    assert staged.to_dict() == whole.to_dict()
+
+
+def test_a_hopeless_summary_is_left_unfinished_and_nothing_else_changes(
+    embedded: LexiMind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [STORY, EXAMPLES["Good news from the harbour"]]
+    n_steps = [0]
+    step = Seq2SeqStepper.__call__
+    monkeypatch.setattr(Seq2SeqStepper, "__call__", lambda *given: (n_steps.append(1), step(*given))[1])
+
+    def summarize() -> tuple[list[tuple[str, str]], int]:
+        n_steps.clear()
+        found = [embedded.analyze([text])[0] for text in texts]
+        return [(analysis.summary, analysis.summary_source) for analysis in found], len(n_steps)
+
+    found, n_short = summarize()
+    monkeypatch.setattr("leximind.inference.summaries._Judge.refuses", lambda *_: False)
+    finished, n_long = summarize()
+    assert found == finished and n_short < n_long
+
+
+def test_no_beginning_of_a_faithful_sentence_is_hopeless() -> None:
+    """Whatever stands in the source, token by token: joined words, numbers, abbreviations."""
+    source = (
+        "At ten o'clock Mrs. O'Neill re-read the U.S. report (of 1,204 pages) aloud; it wasn't dull. "
+        "The boys’ boat cost $3.50, and/or nothing: nobody's sure. Bake–off winners (both) wept…"
+    )
+    judge, tokens = _Judge(source), tokenizer()
+    for sentence in [source.lower(), *source.lower().split(". ")]:
+        (pieces,) = tokens.pieces([sentence])
+        assert not any(judge.refuses(tokens.decode(pieces.ids[:end])) for end in range(len(pieces.ids) + 1))
+    assert judge.refuses("the whale re-read the report of 1,204 pages")
+    assert judge.refuses("the report report of 1,204 pages wasn't dull")
+    assert not judge.refuses("the boys’ boat cost a whale")
+
+
+def test_an_analysis_in_stages_tells_how_far_it_is_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leximind.inference.reading.BATCH_TOKENS", 600)
+    model = tiny_analyzer()
+    stages = model.analyze_stages(STORY * 30)
+    read = []
+    while isinstance(stage := next(stages), Progress):
+        read.append((stage.n_read, stage.n_all))
+    assert len(read) > 2 and read == sorted(read) and read[-1][0] == read[-1][1] == stage.n_passages
+    stages.close()
+    monkeypatch.setattr(model.model, "encode", lambda *_: pytest.fail("the model still works"))
+    assert list(stages) == []
+
+
 def test_tone_is_relative_to_the_reference() -> None:
     (plain,) = tiny_analyzer().analyze([STORY])
     emotions = np.array(plain.emotions)
@@ -166,11 +235,6 @@ def test_profile_round_trip_and_damage(tmp_path) -> None:
         Profile.load(tmp_path)
     with pytest.raises(ModelError, match="emotion_scale has 1"):
         Profile("x", (1.0,), (0.0,) * 28, (0.5,) * 28, 1.0, 2)
-
-
-@pytest.fixture(scope="module")
-def embedded() -> LexiMind:
-    return LexiMind.from_pretrained(MODEL_DIR)
 
 
 def test_the_embedded_model_reads_feelings_and_topics(embedded: LexiMind) -> None:

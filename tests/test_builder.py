@@ -15,7 +15,7 @@ from killed_build import DATE, FakeReader, describe, make_row, rng, write_shelf
 from builders import reader as reader_module
 from builders.analyse import version_of
 from builders.build import Report, build, main
-from builders.index import ARC_POINTS, Layout, draw_arc, lay_out
+from builders.index import ARC_POINTS, draw_arc
 from builders.pipeline import options as options_module
 from builders.pipeline.options import Options
 from leximind.errors import DataError, ModelError, NotFoundError
@@ -170,24 +170,6 @@ def test_tone_is_what_stands_out_in_this_library(shelf: Path, tmp_path: Path) ->
         for name in work.tone:
             column = library.emotions[:, EMOTIONS.index(name)]
             assert library.emotions[row, EMOTIONS.index(name)] >= column.mean() + column.std() - 1e-6
-
-
-def test_the_map_is_two_principal_components() -> None:
-    points = np.random.default_rng(0).normal(size=(50, 384)) * np.concatenate(([30, 10], np.ones(382)))
-    positions = lay_out(points)
-    assert positions.shape == (50, 2)
-    assert np.abs(positions).max() == 1
-    assert abs(np.corrcoef(positions[:, 0], points[:, 0])[0, 1]) > 0.95
-    assert abs(np.corrcoef(positions[:, 1], points[:, 1])[0, 1]) > 0.9
-    assert (positions == lay_out(points.copy())).all()
-    centred = points - points.mean(axis=0)
-    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    layout = Layout()
-    for block in np.array_split(points, 7):
-        layout.add(block)
-    assert np.allclose(np.abs((layout.axes().T * axes).sum(axis=1)), 1)
-    assert np.allclose(layout.place(np.array_split(points, 7)), positions, atol=1e-4)
-    assert lay_out(points[:1]).tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize(

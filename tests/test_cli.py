@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from leximind import cli
 from leximind.cli import main
-from leximind.service import Service
+from leximind.library import filters as library_filters
+from leximind.service import Service, Sort
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,7 @@ def test_search_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.startswith("1 work: works matching “mobby dick”\n")
     assert " 1. Moby-Dick; or, The Whale. Herman Melville. 1851\n" in out
     assert "book · Fiction · fear, admiration · moby-dick" in out
-    assert "matches your words" in out
+    assert "→ has “dick”" in out
 
 
 def test_output_fits_and_shows_text_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,6 +72,7 @@ def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixt
         (["--year=-500..-400"], {"art-war"}),
         (["--year", "1859"], {"origin"}),
         (["--mode", "keyword", "whale", "--kind", "paper"], {"whale-song"}),
+        (["--length", "long", "--topic", "Philosophy"], {"republic", "meditations"}),
     ],
 )
 def test_search_for_programs(capsys: pytest.CaptureFixture[str], options: list[str], found: set[str]) -> None:
@@ -77,6 +80,28 @@ def test_search_for_programs(capsys: pytest.CaptureFixture[str], options: list[s
     answer = read_json(capsys)
     assert {hit["work"]["id"] for hit in answer["hits"]} == found
     assert answer["total"] == len(found)
+
+
+def test_search_in_another_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", "--sort", "oldest", "--limit", "2", "--json"]) == 0
+    assert [hit["work"]["id"] for hit in read_json(capsys)["hits"]] == ["art-war", "republic"]
+    assert main(["search", "--mood", "humour:2,fear:-2", "--limit", "3", "--json"]) == 0
+    answer = read_json(capsys)
+    assert {hit["work"]["id"] for hit in answer["hits"]} == {"emma", "pride", "getting"}
+    assert answer["total"] == 31, "a mood leaves nothing out"
+
+
+def test_choices_are_those_of_the_library() -> None:
+    assert tuple(library_filters.LENGTHS) == cli.LENGTHS
+    assert get_args(Sort) == cli.SORTS
+
+
+def test_similar_to_several(capsys: pytest.CaptureFixture[str], service: Service) -> None:
+    assert main(["similar", "moby-dick", "emma", "--limit", "4", "--json"]) == 0
+    found = [hit["work"]["id"] for hit in read_json(capsys)["hits"]]
+    assert found == [hit.work.id for hit in service.recommend(("moby-dick", "emma"), 4)]
+    assert main(["similar", "moby-dick", "emma"]) == 0
+    assert capsys.readouterr().out.startswith("Closest to Moby-Dick; or, The Whale and Emma:")
 
 
 def test_similar(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +146,12 @@ def test_analyze_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch:
         (["search", "--limit", "many"], "invalid int"),
         (["search", "--limit", "0"], "page size"),
         (["search", "--mode", "magic", "x"], "hybrid, keyword, meaning"),
+        (["search", "--mood", "gloom:2"], "no mood 'gloom'"),
+        (["search", "--mood", "joy:9"], "from -2 to 2"),
+        (["search", "--sort", "random"], "relevance, title"),
+        (["search", "--length", "endless"], "no length 'endless'"),
         (["similar", "nope"], "no work 'nope'"),
+        (["similar", "emma", "nope"], "no work 'nope'"),
         (["similar"], "required"),
         (["analyze", "missing.txt"], "no file 'missing.txt'"),
         (["analyze", "-"], "no text"),

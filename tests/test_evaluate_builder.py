@@ -72,7 +72,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]
     data, model, report = (tmp_path_factory.mktemp(name) for name in ("data", "model", "report"))
     save_data(data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builder.LexiMind, "from_pretrained", lambda _: FakeModel())
+        patch.setattr(builder.LexiMind, "from_pretrained", lambda *_: FakeModel())
         patch.setattr(builder, "load_minilm", lambda *_: Fitted())
         (model / "report").mkdir()
         (model / "report" / "old.svg").write_text("<svg/>")
@@ -82,7 +82,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builder.LexiMind, "from_pretrained", lambda _: FakeModel())
+    monkeypatch.setattr(builder.LexiMind, "from_pretrained", lambda *_: FakeModel())
     monkeypatch.setattr(builder, "load_minilm", lambda *_: None)
 
 

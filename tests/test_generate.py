@@ -198,8 +198,15 @@ def test_nothing_follows_an_end_token() -> None:
     script = Script([[5, 1], [6, 7, 8, 1], [1]])
     written = generate(script, torch.zeros(3, 1, dtype=torch.long), GenerationConfig(max_length=20))
     assert written == [[5], [6, 7, 8], []]
-    # Finished rows are fed padding, and all of it stops with the last row.
-    assert script.seen == [[0, 0, 0], [5, 6, 1], [1, 7, 0], [0, 8, 0]]
+    # Finished rows leave the batch.
+    assert script.seen == [[0, 0, 0], [5, 6], [7], [8]]
+
+
+def test_few_finished_rows_are_fed_padding_until_moving_the_others_pays() -> None:
+    script = Script([[5, 1], *([[6, 7, 8, 9, 1]] * 5), [6, 7, 1]])
+    written = generate(script, torch.zeros(7, 1, dtype=torch.long), GenerationConfig(max_length=20))
+    assert written == [[5], *([[6, 7, 8, 9]] * 5), [6, 7]]
+    assert script.seen == [[0] * 7, [5, *[6] * 6], [1, *[7] * 6], [8] * 5, [9] * 5]
 
 
 def test_max_length_cuts() -> None:

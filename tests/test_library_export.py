@@ -13,16 +13,20 @@ from typing import Any
 import bibtexparser
 import mlcroissant
 import pytest
+import rispy
 from bibtexparser.middlewares import LatexDecodingMiddleware, SeparateCoAuthors
 from datasets.info import DatasetInfosDict
 from pylatexenc.latex2text import LatexNodes2Text, MacroTextSpec, get_default_latex_context_db
 
+from leximind import cli
 from leximind.errors import DataError, InputError, NotFoundError
 from leximind.labels import EMOTIONS
 from leximind.library.bibtex import escape, write_bibtex
 from leximind.library.checks import check
 from leximind.library.croissant import CROISSANT, INFOS, MEANINGS, describe, digest
 from leximind.library.export import FORMATS, export, write_file
+from leximind.library.references import split_name, write_reference
+from leximind.library.ris import write_ris
 from leximind.library.statistics import COLUMNS, count, draw_statistics, name_century
 from leximind.library.store import Library
 from leximind.library.work import SCHEMA, Work, features
@@ -189,6 +193,9 @@ def test_bibtex_kinds_and_identifiers(library: Library) -> None:
         ("Smith and Sons", "{Smith and Sons}"),
         ("Procter & Gamble", r"Procter \& Gamble"),
         ("Plato", "Plato"),
+        ("Vincent van Gogh", "Vincent van Gogh"),
+        ("Ursula K. Le Guin", "Le Guin, Ursula K."),
+        ("Hildegard of Bingen", "{Hildegard of Bingen}"),
         ("Alexander Hamilton", "Alexander Hamilton"),
     ],
 )
@@ -206,6 +213,106 @@ def test_bibtex_keys_are_unique_and_plain(library: Library) -> None:
     assert keys == ["a-b", "a-b-2", "A-B-3", "work", "work-2", "a-b-4", "x/y:z"]
 
 
+def read_ris(works: list[Work]) -> list[dict[str, Any]]:
+    text = "".join(write_ris(works))
+    assert text.count("\r\n") == text.count("\n"), "the format's line end"
+    return list(rispy.loads(text))
+
+
+def test_ris_is_read_back_by_rispy(library: Library) -> None:
+    records = read_ris(list(library.works))
+    assert [record["id"] for record in records] == [work.id for work in library.works]
+    for record, work in zip(records, library.works, strict=True):
+        assert record["type_of_reference"] == ("BOOK" if work.kind == "book" else "GEN")
+        assert record["title"] == work.title
+        assert record.get("authors", []) == [split_name(name).inverted for name in work.authors]
+        assert record["urls"] == [work.url]
+        assert record["keywords"] == list(work.subjects)
+        assert record["abstract"] == work.description
+    years = {record["id"]: record.get("year") for record in records}
+    assert years["moby-dick"] == "1851" and years["meditations"] == "0180"
+    assert years["art-war"] == "500 BC" and years["undated"] is None
+
+
+def test_no_text_breaks_out_of_its_ris_line(library: Library) -> None:
+    hostile = "one\r\nER  - \r\nTY  - BOOK\u2028two\x85three\x0bAU  - Nobody\x00🐋"
+    work = replace(
+        library.works[0],
+        id=f"a{hostile}",
+        title=hostile,
+        authors=(hostile, "Jane Austen"),
+        subjects=(hostile, ""),
+        description=hostile,
+        source=hostile,
+    )
+    first, second = read_ris([work, library.works[1]])
+    assert first["title"] == first["abstract"] == "one ER - TY - BOOK two three AU - Nobody 🐋"
+    assert first["authors"][-1] == "Austen, Jane" and len(first["authors"]) == 2
+    assert first["keywords"] == [first["title"]], "an empty value has no line"
+    assert second["id"] == "frankenstein", "what follows is whole"
+
+
+def test_ris_kinds_and_identifiers(library: Library) -> None:
+    paper = next(work for work in library.works if work.kind == "paper")
+    given = {
+        "https://doi.org/10.1038/171737a0": ("JOUR", {"doi": "10.1038/171737a0", "journal_name": "Nature"}),
+        "https://doi.org/10.1002/(SICI)1%3C1": ("JOUR", {"doi": "10.1002/(SICI)1<1"}),
+        "https://arxiv.org/abs/1706.03762v5": ("GEN", {"accession_number": "arXiv:1706.03762"}),
+        "https://example.org/a": ("GEN", {"publisher": "Nature"}),
+    }
+    for url, (kind, fields) in given.items():
+        (record,) = read_ris([replace(paper, url=url, source="Nature")])
+        assert record["type_of_reference"] == kind and record["urls"] == [url]
+        assert {name: record[name] for name in fields} == fields
+    (record,) = read_ris([replace(paper, url="https://doi.org/10.1/x", source="DOI")])
+    assert record["type_of_reference"] == "GEN" and "publisher" not in record
+
+
+@pytest.mark.parametrize(
+    ("name", "inverted"),
+    [
+        ("Jane Austen", "Austen, Jane"),
+        ("Plato", "Plato"),
+        ("  Hans  Christian\tAndersen ", "Andersen, Hans Christian"),
+        ("Martin Luther King Jr.", "King, Martin Luther, Jr."),
+        ("W. Kent Ford, Jr.", "Ford, W. Kent, Jr."),
+        ("Vincent van Gogh", "van Gogh, Vincent"),
+        ("W. E. B. Du Bois", "Du Bois, W. E. B."),
+        ("Ursula K. Le Guin", "Le Guin, Ursula K."),
+        ("Van Morrison", "Morrison, Van"),
+        ("Smith and Sons", "Smith and Sons"),
+        ("Hildegard of Bingen", "Hildegard of Bingen"),
+        ("Procter & Gamble", "Procter & Gamble"),
+        ("", ""),
+    ],
+)
+def test_names_are_inverted(name: str, inverted: str) -> None:
+    assert split_name(name).inverted == inverted
+    assert " ".join(split_name(split_name(name).natural)) == " ".join(split_name(name))
+
+
+def test_a_reference_for_people(library: Library) -> None:
+    book = replace(library.works[0], url="https://example.org/x", source="Project Gutenberg")
+    assert write_reference(book) == (
+        "Melville, Herman. 1851. Moby-Dick; or, The Whale. Project Gutenberg. https://example.org/x"
+    )
+    paper = replace(
+        book, kind="paper", title="Can Machines Think?", authors=("A. Day", "B. Night"), source="DOI"
+    )
+    assert write_reference(paper) == (
+        "Day, A., and B. Night. 1851. “Can Machines Think?” https://example.org/x"
+    )
+    bare = replace(book, authors=(), year=None, title="An\nEnd.")
+    assert write_reference(bare) == "n.d. An End. Project Gutenberg. https://example.org/x"
+    assert write_reference(replace(book, year=-500, authors=("Sun Tzu",))).startswith("Tzu, Sun. 500 BC. ")
+    many = write_reference(replace(book, authors=tuple(f"A{n} B{n}" for n in range(40))))
+    assert many.startswith("B0, A0, A1 B1, ") and ", A6 B6, et al. 1851." in many and "B7" not in many
+
+
+def test_the_command_line_knows_every_format() -> None:
+    assert set(cli.FORMATS) == set(FORMATS)
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_an_empty_library_is_exported_too(form: str) -> None:
     text = "".join(export([], form))
@@ -213,7 +320,7 @@ def test_an_empty_library_is_exported_too(form: str) -> None:
 
 
 def test_another_format_is_refused() -> None:
-    with pytest.raises(InputError, match="csv, bibtex, jsonl"):
+    with pytest.raises(InputError, match="csv, bibtex, jsonl, ris"):
         export([], "xlsx")
 
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from leximind.errors import InputError
-from leximind.library.filters import Filters, write_list, write_year
+from leximind.library.filters import Filters, fits_length, write_list, write_year
 from leximind.library.store import Library
 
 
@@ -31,6 +32,8 @@ def names(filters: Filters, library: Library) -> set[str]:
         (Filters(year_from=1850), "works, from 1850 on"),
         (Filters(year_to=-350), "works, up to 350 BC"),
         (Filters(year_from=-500, year_to=-500), "works, 500 BC"),
+        (Filters(length="short"), "short works"),
+        (Filters("book", ("History",), length="long"), "long books about History"),
     ],
 )
 def test_sentence(filters: Filters, sentence: str) -> None:
@@ -59,8 +62,22 @@ def test_a_work_without_a_year_is_outside_any_limit(library: Library) -> None:
     assert "undated" not in names(Filters(topics=("Arts",), year_to=2100), library)
 
 
+@pytest.mark.parametrize(
+    ("length", "passing"), [("short", [1, 39_999]), ("medium", [40_000, 79_999]), ("long", [80_000, 900_000])]
+)
+def test_lengths_part_the_works_and_unknown_ones_have_none(length: str, passing: list[int]) -> None:
+    n_words = np.array([0, 1, 39_999, 40_000, 79_999, 80_000, 900_000], np.int32)
+    assert n_words[fits_length(n_words, length)].tolist() == passing
+
+
+def test_a_work_of_unknown_length_is_outside_any(library: Library) -> None:
+    books = {work.id for work in library.works if work.kind == "book"}  # 90,000 words each
+    assert names(Filters(length="long"), library) == books
+    assert names(Filters(length="short"), library) == names(Filters(length="medium"), library) == set()
+
+
 def test_params_go_there_and_back() -> None:
-    filters = Filters("book", ("History", "Arts"), ("joy", "fear"), ("anger",), -500, 1900)
+    filters = Filters("book", ("History", "Arts"), ("joy", "fear"), ("anger",), -500, 1900, "Short")
     params = filters.to_params()
     assert params == {
         "kind": "book",
@@ -69,6 +86,7 @@ def test_params_go_there_and_back() -> None:
         "not": "anger",
         "from": "-500",
         "to": "1900",
+        "length": "short",
     }
     assert Filters.from_params(params) == filters
     assert Filters().to_params() == {}
@@ -92,6 +110,7 @@ def test_labels_are_put_in_one_form() -> None:
         {"from": "long ago"},
         {"from": "1900", "to": "1850"},
         {"to": "99999"},
+        {"length": "endless"},
     ],
 )
 def test_unknown_values_are_told(params: dict[str, str]) -> None:
@@ -100,10 +119,11 @@ def test_unknown_values_are_told(params: dict[str, str]) -> None:
 
 
 def test_drop_leaves_the_other_groups() -> None:
-    filters = Filters("book", ("Arts",), ("joy",), (), 1800, 1900)
-    assert filters.drop("kind") == Filters("", ("Arts",), ("joy",), (), 1800, 1900)
-    assert filters.drop("topic") == Filters("book", (), ("joy",), (), 1800, 1900)
-    assert filters.drop("year") == Filters("book", ("Arts",), ("joy",))
+    filters = Filters("book", ("Arts",), ("joy",), (), 1800, 1900, "long")
+    assert filters.drop("kind") == Filters("", ("Arts",), ("joy",), (), 1800, 1900, "long")
+    assert filters.drop("topic") == Filters("book", (), ("joy",), (), 1800, 1900, "long")
+    assert filters.drop("year") == Filters("book", ("Arts",), ("joy",), length="long")
+    assert filters.drop("length") == Filters("book", ("Arts",), ("joy",), (), 1800, 1900)
 
 
 @pytest.mark.parametrize(("year", "text"), [(1851, "1851"), (0, "0"), (-350, "350 BC")])

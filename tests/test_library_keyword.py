@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rapidfuzz.distance import OSA
 
 from leximind.errors import DataError
 from leximind.library.filters import Filters
 from leximind.library.keyword import KeywordIndex
 from leximind.library.query import Clause, QueryReader, free_text
-from leximind.library.spelling import Vocabulary
+from leximind.library.spelling import N_CANDIDATES, SHORTEST, Vocabulary
 from leximind.library.store import Library
 
 
@@ -188,13 +189,33 @@ def test_every_string_is_a_query(library: Library, query: str) -> None:
     library.keyword.snippets(query, library.works[:3])
 
 
-def test_the_mask_and_the_limit_hold(library: Library) -> None:
-    papers = Filters(kind="paper").mask(library)
-    hits = library.keyword.search("whale", mask=papers)
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(kind="paper"),
+        Filters(topics=("History", "Fiction")),
+        Filters(emotions=("fear", "remorse")),
+        Filters(exclude_emotions=("love", "curiosity")),
+        Filters(year_from=1850),
+        Filters(year_to=-375),
+        Filters(kind="book", year_from=1700, year_to=1899, exclude_emotions=("anger",)),
+        Filters(length="long"),
+        Filters(length="short"),
+        Filters(topics=("Fiction",), length="long", emotions=("love",)),
+    ],
+)
+@pytest.mark.parametrize("query", ["a", "whale", "-whale", "art", "whale governess", "austin", "year:1800.."])
+def test_the_engine_leaves_out_what_the_mask_does(library: Library, query: str, filters: Filters) -> None:
+    everything, mask = library.keyword.search(query), filters.mask(library)
+    assert library.keyword.search(query, filters=filters) == [hit for hit in everything if mask[hit.row]]
+    assert library.keyword.search(query, 2, filters) == [hit for hit in everything if mask[hit.row]][:2]
+
+
+def test_a_filter_does_not_make_the_search_more_lenient(library: Library) -> None:
+    papers = Filters(kind="paper")
+    hits = library.keyword.search("whale", filters=papers)
     assert [library.works[hit.row].id for hit in hits] == ["whale-song"]
-    # A filter that leaves nothing does not make the search more lenient.
-    assert library.keyword.search("moby dick", mask=papers) == []
-    assert len(library.keyword.search("whale", 2)) == 2
+    assert library.keyword.search("moby dick", filters=papers) == []
     scores = [hit.score for hit in library.keyword.search("whale")]
     assert scores == sorted(scores, reverse=True)
 
@@ -274,3 +295,19 @@ def test_the_closest_spelling_comes_first() -> None:
     assert words.correct("metamorfosis") == [("metamorphosis", 2)]
     assert words.correct("metamorfosis", most=1) == []
     assert words.correct("ltr") == words.correct("x3") == words.correct("") == []
+
+
+def test_a_glance_at_the_letters_loses_no_spelling() -> None:
+    rng = np.random.default_rng(0)
+    words = {
+        "".join(rng.choice(list("abcdeéж"), rng.integers(3, 13))): int(n) for n in rng.integers(1, 9, 400)
+    }
+    vocabulary = Vocabulary(words)
+    for word in list(words)[:40]:
+        wrong = "".join(rng.permutation(list(word[:3]))) + word[3:-1]
+        allowed = sum(len(wrong) >= shortest for shortest in SHORTEST)
+        near = {other: OSA.distance(wrong, other) for other in words}
+        distances = sorted(distance for distance in near.values() if 0 < distance <= allowed)
+        found = vocabulary.correct(wrong)
+        assert [distance for _, distance in found] == distances[:N_CANDIDATES]
+        assert all(near[other] == distance for other, distance in found)

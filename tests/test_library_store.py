@@ -48,7 +48,8 @@ def test_fresh_indexes_are_opened_and_stale_ones_rebuilt(copy: Path, monkeypatch
 
     def counted(cls: type[KeywordIndex], *args: Any) -> KeywordIndex:
         builds.append(1)
-        return build(cls, *args)
+        made: KeywordIndex = build(cls, *args)
+        return made
 
     monkeypatch.setattr(KeywordIndex, "build", classmethod(counted))
     assert Library.from_folder(copy).keyword.search("whale")
@@ -187,7 +188,7 @@ def test_a_hub_dataset_is_downloaded_without_its_indexes(copy: Path, monkeypatch
     ((repo_id, options),) = calls
     assert repo_id == "someone/shelf"
     assert options["repo_type"] == "dataset"
-    assert options["allow_patterns"] == [store.WORKS, store.SHARDS, store.MANIFEST]
+    assert options["allow_patterns"] == [store.WORKS, dataset.SHARDS, store.MANIFEST]
 
 
 def test_an_unreachable_hub_is_told(library_folder: Path, monkeypatch: Any) -> None:

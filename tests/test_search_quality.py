@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -52,6 +53,18 @@ def test_the_queries_fit_the_shelf(shelf: dict[str, str]) -> None:
         assert bool(question.right) == (question.kind != benchmark.NONSENSE), question.query
     share = np.mean([question.half == "tuning" for question in questions])
     assert 0.4 < share < 0.6
+
+
+def test_the_readme_counts_the_queries() -> None:
+    counts = Counter(question.kind for question in benchmark.read_questions())
+    whole = (ROOT / "benchmarks" / "search_quality" / "README.md").read_text(encoding="utf-8")
+    text = whole.partition("## Measured")[0]
+    assert f"holds {counts.total()} queries" in text
+    told = re.findall(r"^\| ([a-z_, ]+) \| (\d+) \| [^\d]", text, re.MULTILINE)
+    assert {kinds: sum(counts[kind] for kind in kinds.split(", ")) for kinds, _ in told} == {
+        kinds: int(number) for kinds, number in told
+    }
+    assert {kind for kinds, _ in told for kind in kinds.split(", ")} == set(counts)
 
 
 def test_plots_and_ideas_are_told_in_other_words(shelf: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leximind.library.query import free_text
-from leximind.library.search import Mode, Search, is_doubtful
+from leximind.library.search import Mode, Search
 from leximind.library.store import Library, open_library
 from leximind.settings import MODEL_DIR
 
@@ -91,13 +91,12 @@ def ask(library: Library, question: Question, embed: Embed) -> list[Answer]:
     """The answers of all systems to a question."""
     text = free_text(question.query)
     vector = embed(text) if text else None
-    everything = np.ones(len(library), np.bool_)
     titles = [w.id for w in library.works if question.query.casefold() in w.title.casefold()]
     answers = [Answer(SYSTEMS[0], question, tuple(titles[:DEPTH]), not titles)]
     for mode in MODES:
-        matches = Search(library, question.query, vector, mode).run(everything)
-        found = tuple(library.works[match.row].id for match in matches[:DEPTH])
-        answers.append(Answer(mode, question, found, is_doubtful(matches)))
+        search = Search(library, question.query, vector, mode)
+        found = tuple(library.works[row].id for row in search.run().rows[:DEPTH].tolist())
+        answers.append(Answer(mode, question, found, search.is_doubtful))
     return answers
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from builders.index import Layout, make_rows, read_blocks, read_emotions, write_dataset
+from builders.index import make_rows, read_blocks, read_emotions, write_dataset
+from builders.layout import Layout
 from builders.pipeline.analysis import STAGE as ANALYSE
 from builders.pipeline.analysis import list_shards
 from builders.pipeline.files import hash_file, hash_text, replacing, sweep
@@ -28,6 +29,7 @@ from leximind.settings import ROOT, build_day
 STAGE: Final = "index"
 _CODE: Final = (
     "builders/index.py",
+    "builders/layout.py",
     "builders/pipeline/index.py",
     "leximind/inference/tone.py",
     "leximind/library/work.py",
@@ -84,7 +86,7 @@ def index_works(options: Options) -> Manifest:
 
 
 def _make_tables(parts: Sequence[Path], shards: Sequence[Path], model: str) -> Iterator[pa.Table]:
-    """The rows of the dataset, a table a shard. Three readings: averages and axes, positions, rows."""
+    """The rows of the dataset, a table a shard. Three readings: landmarks of the map, positions, rows."""
     layout = Layout()
     for block in read_blocks(_read_findings(shards, ["embedding"]), "embedding", D_EMBEDDING):
         layout.add(block)

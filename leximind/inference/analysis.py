@@ -1,4 +1,4 @@
-"""What the model has to say about one text. Plain data: importing this does not load torch."""
+"""What the model has to say about one text, whole or in parts. Plain data: importing this loads no torch."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -82,3 +82,66 @@ class Analysis:
         plain = asdict(self)
         plain["embedding"] = [round(float(value), 6) for value in self.embedding]
         return plain
+
+    @classmethod
+    def of(cls, *parts: "Part") -> "Analysis":
+        """The parts put together: one of each kind."""
+        values: dict[str, Any] = {}
+        for part in parts:
+            values |= vars(part)
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Gist:
+    """What a text is about. The fields are those of ``Analysis``, as in the parts below."""
+
+    text: str
+    language: str
+    notes: tuple[str, ...]
+    topic: str
+    topic_scores: tuple[float, ...]
+    embedding: NDArray[np.float32] = field(repr=False)
+    n_tokens: int
+    n_passages: int
+    model: str
+
+
+@dataclass(frozen=True)
+class Feelings:
+    """How a text feels, and which of its words say so."""
+
+    emotions: tuple[float, ...]
+    tone: tuple[str, ...]
+    cues: dict[str, tuple[Cue, ...]]
+    arc: tuple[ArcPoint, ...]
+
+
+@dataclass(frozen=True)
+class KeySentences:
+    """The sentences that stand for a text."""
+
+    key_sentences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A text in one sentence."""
+
+    summary: str
+    summary_source: SummarySource
+
+
+Part = Gist | Feelings | KeySentences | Summary
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the reading for the next part is, ``n_read`` of ``n_all`` pieces of text."""
+
+    n_read: int
+    n_all: int
+
+
+Stage = Part | Progress
+"""What an analysis in stages gives: the parts in the order above, and between them how far it is."""

@@ -1,6 +1,6 @@
 """Texts to analyses: split, encode once, and let every answer share that encoding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -9,15 +9,27 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from leximind.errors import InputError
-from leximind.inference.analysis import Analysis, ArcPoint, Cue, SummarySource
+from leximind.inference.analysis import (
+    Analysis,
+    ArcPoint,
+    Feelings,
+    Gist,
+    KeySentences,
+    Stage,
+    Summary,
+    SummarySource,
+)
+from leximind.inference.cues import find_cues
 from leximind.inference.extracts import essence, extract, key_sentences
 from leximind.inference.profile import Profile
 from leximind.inference.reading import (
     Reading,
-    contributions,
+    embed_texts,
     emotion_logits,
     encode,
+    feel,
     feel_passages,
+    grasp,
     read_texts,
 )
 from leximind.inference.summaries import (
@@ -30,16 +42,14 @@ from leximind.inference.summaries import (
     write_summaries,
 )
 from leximind.inference.tone import above_thresholds, stand_out
-from leximind.labels import EMOTIONS, TOPICS
+from leximind.labels import TOPICS
 from leximind.model.checkpoint import fetch
 from leximind.model.multitask import MultiTask
+from leximind.model.precision import Precision, optimise
 from leximind.text.clean import clean
 from leximind.text.language import UNDECIDED, identify
 from leximind.text.passages import Passage, split_passages, split_units
 from leximind.text.tokenizer import Tokenizer, pad
-from leximind.text.words import STOPWORDS, WORD
-
-N_CUES = 8
 
 
 class LexiMind:
@@ -61,15 +71,19 @@ class LexiMind:
         )
 
     @classmethod
-    def from_pretrained(cls, path_or_repo: str | Path) -> "LexiMind":
+    def from_pretrained(cls, path_or_repo: str | Path, precision: Precision | None = None) -> "LexiMind":
         """Load from a folder or a Hub repository with weights, tokenizer and profile.
+
+        Args:
+            precision: make it ready to serve in this one; None leaves the model as it was trained.
 
         Raises:
             ModelError: something is missing or does not fit.
         """
         folder = fetch(path_or_repo)
         profile, tokenizer = Profile.load(folder), Tokenizer.from_pretrained(folder)
-        return cls(MultiTask.from_pretrained(folder), tokenizer, profile)
+        model = MultiTask.from_pretrained(folder)
+        return cls(model if precision is None else optimise(model, precision), tokenizer, profile)
 
     def with_reference(self, mean: ArrayLike, std: ArrayLike) -> "LexiMind":
         """The same model whose `tone` is relative to a library's emotions; both (28,)."""
@@ -100,14 +114,43 @@ class LexiMind:
         )
         written = self._write([entry.text for entry in cleaned], readings)
         return [
-            self._analysis(cleaned[i].text, readings[i], written[i], notes[i]) for i in range(len(texts))
-        ]  # fmt: skip
+            Analysis.of(
+                self._gist(entry.text, reading, own),
+                self._feelings(entry.text, reading),
+                keys := KeySentences(tuple(key_sentences(entry.text, reading))),
+                self._summary(entry.text, keys, draft),
+            )
+            for entry, reading, own, draft in zip(cleaned, readings, notes, written, strict=True)
+        ]
+
+    def analyze_stages(self, text: str, *, max_passages: int | None = None) -> Iterator[Stage]:
+        """The parts of what ``analyze`` says of one text, each as soon as it is known.
+
+        First what it is about, last the summary, which takes longest. Left at any stage, nothing more is
+        computed.
+
+        Raises:
+            InputError: the text holds nothing to read.
+        """
+        cleaned = clean(text)
+        notes = list(cleaned.notes)
+        passages = self._passages(cleaned.text, 0, notes, max_passages)
+        readings = yield from grasp(self.model, [passages])
+        yield self._gist(cleaned.text, readings[0], notes)
+        units = [[split_units(passage, self.tokenizer) for passage in passages]]
+        readings = yield from feel(self.model, readings, units)
+        yield self._feelings(cleaned.text, readings[0])
+        yield (keys := KeySentences(tuple(key_sentences(cleaned.text, readings[0]))))
+        (draft,) = self._write([cleaned.text], readings)
+        yield self._summary(cleaned.text, keys, draft)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors (N, 384)."""
         if not texts:
             return np.zeros((0, self.model.config.d_embedding), dtype=np.float32)
-        return np.stack([reading.vector for reading in self._read_texts(texts)])
+        return embed_texts(
+            self.model, [self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts)]
+        )
 
     def emotion_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Calibrated probabilities (N, 28)."""
@@ -152,7 +195,7 @@ class LexiMind:
                 for text, reading in zip(cleaned, readings, strict=True)
             ]
         return [
-            self._summary(text, key_sentences(text, reading)[0].text, draft)[0]
+            self._choose(text, key_sentences(text, reading)[0].text, draft)[0]
             for text, reading, draft in zip(cleaned, readings, self._write(cleaned, readings), strict=True)
         ]
 
@@ -197,12 +240,17 @@ class LexiMind:
             rows = [essence(text, reading, self.tokenizer) for text, reading in pairs]
             memory = self.model.encode(*pad(rows, self.tokenizer.pad_id))
             drafts += write_summaries(
-                self.model.backbone, memory, self.tokenizer, self.profile.summary_start, self.forbidden
+                self.model.backbone,
+                memory,
+                self.tokenizer,
+                self.profile.summary_start,
+                self.forbidden,
+                sources=texts[part],
             )
         return drafts
 
     @staticmethod
-    def _summary(text: str, key: str, draft: Draft) -> tuple[str, SummarySource]:
+    def _choose(text: str, key: str, draft: Draft) -> tuple[str, SummarySource]:
         """The decoder's sentence where it may be shown, or else the key sentence."""
         sentence = true_case(draft.text, text)
         good = draft.confidence >= CONFIDENCE and is_faithful(sentence, text)
@@ -213,23 +261,6 @@ class LexiMind:
             return above_thresholds(emotions.tolist(), self.profile.emotion_thresholds)
         return stand_out(emotions, *self.reference)
 
-    def _cues(self, text: str, reading: Reading, emotion: str) -> tuple[Cue, ...]:
-        """The words whose tokens add most to an emotion."""
-        label = EMOTIONS.index(emotion)
-        added = np.zeros(len(text) + 1)
-        for (start, end), value in contributions(self.model, reading, label):
-            if end > start:
-                added[start] += value  # a token's value sits on its first character
-        total = np.concatenate(([0.0], added.cumsum()))
-        words = [
-            (match, float(total[match.end()] - total[match.start()]))
-            for match in WORD.finditer(text)
-            if match[0].lower().replace("’", "'") not in STOPWORDS and len(match[0]) > 1
-        ]
-        best = sorted((entry for entry in words if entry[1] > 0), key=lambda entry: -entry[1])[:N_CUES]
-        whole = sum(value for _, value in best)
-        return tuple(Cue(match[0], match.start(), match.end(), value / whole) for match, value in best)
-
     @staticmethod
     def _arc(reading: Reading, felt: NDArray[np.float32]) -> tuple[ArcPoint, ...]:
         return tuple(
@@ -237,33 +268,31 @@ class LexiMind:
             for passage, emotions in zip(reading.passages, felt, strict=True)
         )
 
-    def _analysis(self, text: str, reading: Reading, draft: Draft, notes: list[str]) -> Analysis:
+    def _gist(self, text: str, reading: Reading, notes: list[str]) -> Gist:
         language, _ = identify(text)
         if language not in ("en", UNDECIDED):
             notes.append(
                 f"The text seems not to be in English ({language}); the model learned from English only."
             )
-        felt, weights = self._feel(reading)
-        emotions = np.average(felt, axis=0, weights=weights).astype(np.float32)
         topics = self._topics(reading)
-        tone = self._tone(emotions)
-        keys = key_sentences(text, reading)
-        summary, source = self._summary(text, keys[0].text, draft)
-        return Analysis(
+        return Gist(
             text=text,
             language=language,
             notes=tuple(notes),
-            summary=summary,
-            summary_source=source,
-            key_sentences=tuple(keys),
             topic=TOPICS[int(topics.argmax())],
             topic_scores=tuple(topics.tolist()),
-            emotions=tuple(emotions.tolist()),
-            tone=tone,
-            cues={emotion: self._cues(text, reading, emotion) for emotion in tone},
-            arc=self._arc(reading, felt),
             embedding=reading.vector,
             n_tokens=sum(len(passage.token_ids) for passage in reading.passages),
             n_passages=len(reading.passages),
             model=self.name,
         )
+
+    def _feelings(self, text: str, reading: Reading) -> Feelings:
+        felt, weights = self._feel(reading)
+        emotions = np.average(felt, axis=0, weights=weights).astype(np.float32)
+        tone = self._tone(emotions)
+        cues = {emotion: find_cues(self.model, text, reading, emotion) for emotion in tone}
+        return Feelings(tuple(emotions.tolist()), tone, cues, self._arc(reading, felt))
+
+    def _summary(self, text: str, keys: KeySentences, draft: Draft) -> Summary:
+        return Summary(*self._choose(text, keys.key_sentences[0].text, draft))

@@ -30,3 +30,9 @@ class Hypotheses:
         if len(self.found) == self.n_beams:
             worst = self.found[-1][0]
             self.done |= self.early_stopping or worst >= best_running / length**self.length_penalty
+
+    def give_up(self, tokens: list[int]) -> None:
+        """Mark the row as done though its best running sequence is not finished: nothing will come of it."""
+        if not self.found:
+            self.found.append((float("-inf"), tokens))
+        self.done = True

@@ -4,8 +4,9 @@ A *stepper* hides what is decoded: it maps the tokens not seen yet to the next s
 rows. Finished rows are filled with padding, so nothing ever follows an end token.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import torch
@@ -128,11 +129,21 @@ class LMStepper:
 
 
 @torch.inference_mode()
-def generate(stepper: Stepper, start: Tensor, config: GenerationConfig | None = None) -> list[list[int]]:
-    """Continue `start` (B, T): the generated ids of each row, up to and without the end token."""
+def generate(
+    stepper: Stepper,
+    start: Tensor,
+    config: GenerationConfig | None = None,
+    is_hopeless: Callable[[int, list[int]], bool] | None = None,
+) -> list[list[int]]:
+    """Continue `start` (B, T): the generated ids of each row, up to and without the end token.
+
+    Args:
+        is_hopeless: for beam search: whether nothing that begins with these ids can be of use for this row.
+            Where that is so of all its sequences, the row is given up as it is.
+    """
     config = GenerationConfig() if config is None else config
     if config.n_beams > 1:
-        return _beam_search(stepper, start, config)
+        return _beam_search(stepper, start, config, is_hopeless)
     columns = list(_step(stepper, start, config))
     rows = torch.stack(columns, dim=1).tolist() if columns else [[] for _ in start]
     return [_until(row, stepper.eos_id) for row in rows]
@@ -159,9 +170,14 @@ def stream(stepper: Stepper, start: Tensor, config: GenerationConfig | None = No
 
 @torch.inference_mode()
 def _step(stepper: Stepper, start: Tensor, config: GenerationConfig) -> Iterator[Tensor]:
-    """Columns (B,) of chosen tokens; padding after a row's end."""
+    """Columns (B,) of chosen tokens; padding after a row's end.
+
+    Finished rows leave the batch. Moving the others costs as much as a step or two, so it is done only when
+    a quarter of them has finished.
+    """
     generator = torch.Generator().manual_seed(config.seed) if config.seed is not None else None
     history, tokens = start, start
+    rows = torch.arange(start.size(0))  # which rows of `start` are still decoded
     finished = torch.zeros(start.size(0), dtype=torch.bool)
     for length in range(config.max_length):
         scores = _process(stepper(tokens), history, length, stepper, config)
@@ -171,11 +187,15 @@ def _step(stepper: Stepper, start: Tensor, config: GenerationConfig) -> Iterator
             chosen = torch.multinomial(_warp(scores, config).softmax(-1), 1, generator=generator)[:, 0]
         chosen = chosen.masked_fill(finished, stepper.pad_id)
         finished = finished | (chosen == stepper.eos_id)
-        yield chosen
+        yield torch.full((start.size(0),), stepper.pad_id).scatter_(0, rows, chosen)
         if finished.all():
             return
         tokens = chosen[:, None]
         history = torch.cat((history, tokens), dim=1)
+        if finished.sum() * 4 >= len(rows):
+            kept = (~finished).nonzero()[:, 0]
+            stepper.reorder(kept)
+            rows, finished, tokens, history = rows[kept], finished[kept], tokens[kept], history[kept]
 
 
 def _process(
@@ -205,7 +225,12 @@ def _until(row: Sequence[int], eos_id: int) -> list[int]:
     return list(row[: row.index(eos_id)]) if eos_id in row else list(row)
 
 
-def _beam_search(stepper: Stepper, start: Tensor, config: GenerationConfig) -> list[list[int]]:
+def _beam_search(
+    stepper: Stepper,
+    start: Tensor,
+    config: GenerationConfig,
+    is_hopeless: Callable[[int, list[int]], bool] | None,
+) -> list[list[int]]:
     """Beam search (Sutskever et al., 2014) over B x n_beams rows; twice n_beams candidates a step."""
     n_rows, n_beams, prompt = start.size(0), config.n_beams, start.size(1)
     stepper.reorder(torch.arange(n_rows).repeat_interleave(n_beams))
@@ -234,10 +259,14 @@ def _beam_search(stepper: Stepper, start: Tensor, config: GenerationConfig) -> l
         running = best.gather(1, places)
         rows = beams.gather(1, places).flatten()
         tokens = chosen.gather(1, places).view(-1, 1)
+        history = torch.cat((history[rows], tokens), dim=1)
         for row, found in enumerate(hypotheses):
             found.close(float(running[row, 0]), length)
+            if is_hopeless is not None and not found.done:
+                written = history[row * n_beams : (row + 1) * n_beams, prompt:].tolist()
+                if all(is_hopeless(row, ids) for ids in chain(written, (ids for _, ids in found.found))):
+                    found.give_up(written[0])
         if all(found.done for found in hypotheses):
             break
         stepper.reorder(rows)
-        history = torch.cat((history[rows], tokens), dim=1)
     return [entry.found[0][1] for entry in hypotheses]

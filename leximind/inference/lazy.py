@@ -2,14 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leximind.errors import ModelError
-from leximind.inference.analysis import Analysis
+from leximind.inference.analysis import Analysis, Stage
 
 
 class AnalyzerLike(Protocol):
@@ -21,6 +21,9 @@ class AnalyzerLike(Protocol):
 
     def analyze(self, texts: Sequence[str], *, max_passages: int | None = None) -> list[Analysis]:
         """One analysis for each text, read whole or in so many passages."""
+
+    def analyze_stages(self, text: str, *, max_passages: int | None = None) -> Iterator[Stage]:
+        """The parts of one text's analysis, each as soon as it is known."""
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, 384) float32, unit length."""
@@ -63,4 +66,7 @@ class LazyAnalyzer:
             return error
         except Exception as error:  # whatever is wrong with a model, the library can still be read
             logging.getLogger(__name__).exception("the model could not be loaded")
-            return ModelError(f"The model could not be loaded: {type(error).__name__}.", hint="See the log.")
+            return ModelError(
+                f"The model could not be loaded: {type(error).__name__}.",
+                hint="Browsing and keyword search work without it; the log says more.",
+            )

@@ -5,8 +5,8 @@ of a sentence or a few, encoded on their own: the head learned from short commen
 a long passage it sees states it never met (on REMAN's fiction, mean average precision 0.26 against 0.33).
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -16,11 +16,15 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from leximind.inference.analysis import Progress
 from leximind.model.multitask import EXTRACTS, MultiTask, sentence_places
 from leximind.text.passages import Passage, TokenSpan
 from leximind.text.tokenizer import pad
 
 Row = TypeVar("Row")
+Result = TypeVar("Result")
+Steps = Generator[Progress, None, Result]
+"""Work that can be left between two of its steps, or taken to its end by ``finish``."""
 
 BATCH_TOKENS = 4096
 # Sentences that the selection head compares at once, about 5,000 words.
@@ -69,24 +73,59 @@ class Reading:
     @property
     def vector(self) -> NDArray[np.float32]:
         """Unit-length vector of the whole text (E,): the passages', weighted by their lengths."""
-        whole = self.lengths @ self.passage_vectors
-        return (whole / max(float(np.linalg.norm(whole)), 1e-12)).astype(np.float32)
+        return _join(self.passage_vectors, self.lengths)
+
+
+def _join(vectors: NDArray[np.float32], lengths: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The unit-length vector (E,) of a text from those of its passages (P, E), by their lengths (P,)."""
+    whole = lengths @ vectors
+    return (whole / max(float(np.linalg.norm(whole)), 1e-12)).astype(np.float32)
 
 
 @torch.inference_mode()
+def embed_texts(model: MultiTask, passages: list[list[Passage]]) -> NDArray[np.float32]:
+    """Unit-length vectors (N, E) of texts, from the passages of each; no states are kept."""
+    every = list(chain(*passages))
+    lengths = np.array([len(passage.token_ids) for passage in every], np.float32)
+    vectors = np.zeros((len(every), model.config.d_embedding), np.float32)
+    for batch in _length_batches(lengths.astype(int).tolist()):
+        token_ids, mask = pad([every[i].token_ids for i in batch], model.config.backbone.pad_token_id)
+        states = model.encode(token_ids, mask).states
+        vectors[batch] = model.heads["embedding"](states, mask, token_ids).numpy()
+    ends = np.cumsum([len(text) for text in passages])
+    spans = [slice(end - len(text), end) for text, end in zip(passages, ends.tolist(), strict=True)]
+    return np.stack([_join(vectors[span], lengths[span]) for span in spans])
+
+
+def finish(steps: Steps[Result]) -> Result:
+    """The result of work, without a stop."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
 def encode(model: MultiTask, passages: Sequence[Passage], task: str = "") -> list[Tensor]:
     """States (T_p, D) of each passage as `task` reads them, encoded once in batches of similar lengths."""
+    return finish(_encode(model, passages, task))
+
+
+@torch.inference_mode()
+def _encode(model: MultiTask, passages: Sequence[Passage], task: str = "") -> Steps[list[Tensor]]:
     device = next(model.parameters()).device
     states: list[Tensor] = [torch.empty(0)] * len(passages)
+    n_read = 0
     for batch in _length_batches([len(passage.token_ids) for passage in passages]):
         token_ids, mask = pad([passages[i].token_ids for i in batch], model.config.backbone.pad_token_id)
         encoded = model.encode(token_ids.to(device), mask.to(device), task).states
         for row, i in enumerate(batch):
             states[i] = encoded[row, : len(passages[i].token_ids)]
+        n_read += len(batch)
+        yield Progress(n_read, len(passages))
     return states
 
 
-@torch.inference_mode()
 def read_texts(
     model: MultiTask, passages: list[list[Passage]], units: list[list[list[Passage]]] | None
 ) -> list[Reading]:
@@ -96,19 +135,31 @@ def read_texts(
         passages: those of each text, at least one.
         units: those of each passage of each text, or None where feelings are not asked for.
     """
-    states = iter(encode(model, list(chain(*passages))))
-    groups = units or [[[] for _ in text] for text in passages]
-    felt = iter(encode(model, [unit for text in groups for group in text for unit in group], "emotion"))
-    return [
-        _pool(
-            model,
-            text,
-            own,
-            states=list(islice(states, len(text))),
-            unit_states=list(islice(felt, sum(map(len, own)))),
+    readings = finish(grasp(model, passages))
+    return readings if units is None else finish(feel(model, readings, units))
+
+
+@torch.inference_mode()
+def grasp(model: MultiTask, passages: list[list[Passage]]) -> Steps[list[Reading]]:
+    """What several texts are about; nothing is known of their feelings yet."""
+    states = iter((yield from _encode(model, list(chain(*passages)))))
+    return [_pool(model, text, list(islice(states, len(text)))) for text in passages]
+
+
+@torch.inference_mode()
+def feel(model: MultiTask, readings: list[Reading], units: list[list[list[Passage]]]) -> Steps[list[Reading]]:
+    """The readings with the feelings of their units, which are those of each passage of each text."""
+    own = [list(chain(*groups)) for groups in units]
+    states = iter((yield from _encode(model, list(chain(*own)), "emotion")))
+    felt: list[Reading] = []
+    for reading, text, groups in zip(readings, own, units, strict=True):
+        unit_states = list(islice(states, len(text)))
+        owners = np.array([i for i, group in enumerate(groups) for _ in group])
+        emotions = emotion_logits(model, unit_states)
+        felt.append(
+            replace(reading, units=text, unit_states=unit_states, owners=owners, unit_emotions=emotions)
         )
-        for text, own in zip(passages, groups, strict=True)
-    ]
+    return felt
 
 
 @torch.inference_mode()
@@ -137,14 +188,7 @@ def feel_passages(
     return felt.astype(np.float32), whole.astype(np.float32)
 
 
-def _pool(
-    model: MultiTask,
-    passages: list[Passage],
-    units: list[list[Passage]],
-    *,
-    states: list[Tensor],
-    unit_states: list[Tensor],
-) -> Reading:
+def _pool(model: MultiTask, passages: list[Passage], states: list[Tensor]) -> Reading:
     pad_id = model.config.backbone.pad_token_id
     token_ids = [pad([passage.token_ids for passage in part], pad_id)[0] for part in _parts(passages)]
     parts = [(*_padded(rows), ids) for rows, ids in zip(_parts(states), token_ids, strict=True)]
@@ -157,10 +201,10 @@ def _pool(
     return Reading(
         passages,
         states,
-        [unit for group in units for unit in group],
-        unit_states,
-        np.array([i for i, group in enumerate(units) for _ in group]),
-        emotion_logits(model, unit_states),
+        [],
+        [],
+        np.array([]),
+        emotion_logits(model, []),
         torch.cat(topics).float().numpy(),
         vectors.numpy(),
         sentences,

@@ -1,6 +1,7 @@
 """Sentences that stand for a text: chosen from it, or written by the decoder and checked against it."""
 
 import re
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -27,6 +28,8 @@ SHORTEST, LONGEST, SLACK = 6, 45, 1.15
 # token of a sentence that may be shown.
 NEIGHBOURS = 0.5
 CONFIDENCE = -0.8
+# Words at the end of an unfinished sentence that what follows may still change.
+UNSETTLED = 3
 # A sentence that ends on one of these was broken off.
 DANGLING = frozenset(
     """
@@ -90,14 +93,31 @@ class Draft:
 
 
 def write_summaries(
-    model: Seq2Seq, memory: Memory, tokenizer: Tokenizer, start_id: int, forbidden: tuple[int, ...]
+    model: Seq2Seq,
+    memory: Memory,
+    tokenizer: Tokenizer,
+    start_id: int,
+    forbidden: tuple[int, ...],
+    *,
+    sources: Sequence[str] = (),
 ) -> list[Draft]:
-    """One sentence for each row of the memory, by beam search."""
+    """One sentence for each row of the memory, by beam search.
+
+    Args:
+        sources: what each row is a summary of. Where given, a sentence that is sure not to be faithful is
+            left unfinished: `is_faithful` refuses the part as it would have refused the whole.
+    """
     config = GenerationConfig(
         max_length=48, min_length=8, n_beams=4, no_repeat_ngram=3, length_penalty=1.0, forbidden=forbidden
     )  # fmt: skip
     starts = torch.full((memory.states.size(0), 1), start_id)
-    rows = [[*row, tokenizer.eos_id] for row in generate(Seq2SeqStepper(model, memory), starts, config)]
+    judges = [_Judge(source) for source in sources]
+
+    def is_hopeless(row: int, tokens: list[int]) -> bool:
+        return judges[row].refuses(tokenizer.decode(tokens))
+
+    found = generate(Seq2SeqStepper(model, memory), starts, config, is_hopeless if judges else None)
+    rows = [[*row, tokenizer.eos_id] for row in found]
     targets, mask = pad(rows, tokenizer.pad_id)
     likelihood = model.log_likelihood(shift_right(targets, start_id), targets, memory) * mask
     confidence = (likelihood.sum(1) / mask.sum(1)).tolist()
@@ -119,13 +139,9 @@ def is_faithful(summary: str, source: str) -> bool:
     kept = sum(pair in neighbours for pair in pairwise(words)) / (len(words) - 1)
     stem = _stemmer().stemWord
     stems = {stem(word) for word in known}
-    for word in content_words(summary):
-        if any(character.isdigit() for character in word):
-            if word not in known:
-                return False
-        elif word not in known and stem(word) not in stems:
-            return False
     content = content_words(summary)
+    if not all(_is_known(word, known, stems) for word in content):
+        return False
     sense = len(content) >= max(3, len(words) // 4) and not re.search(r"[,.;:!?]\s*[,.;:!?]", summary)
     stammers = any(first == second for first, second in pairwise(words))
     repeats = len(content) - len(set(content)) > max(1, len(content) // 4)
@@ -137,6 +153,30 @@ def is_faithful(summary: str, source: str) -> bool:
 def true_case(summary: str, source: str) -> str:
     """The decoder's lower-case output in the source's own capitals."""
     return Casing(source).restore(summary)
+
+
+class _Judge:
+    """Tells of the beginning of a sentence whether `is_faithful` must refuse whatever it becomes."""
+
+    def __init__(self, source: str) -> None:
+        self.known = {match[0].lower() for match in WORD.finditer(source)}
+        self.stems = {_stemmer().stemWord(word) for word in self.known}
+        self.casing = Casing(source)
+
+    def refuses(self, beginning: str) -> bool:
+        """Whether a word is not the source's, or stands twice in a row. The last ones do not count: they may
+        yet be part of others."""
+        settled = " ".join(self.casing.restore(beginning).split()[:-UNSETTLED])
+        if any(not _is_known(word, self.known, self.stems) for word in content_words(settled)):
+            return True
+        return any(first == second for first, second in pairwise(WORD.findall(settled.lower())))
+
+
+def _is_known(word: str, known: Container[str], stems: Container[str]) -> bool:
+    """Whether a content word stands in a source; numbers must stand there as they are."""
+    if word in known:
+        return True
+    return not any(map(str.isdigit, word)) and _stemmer().stemWord(word) in stems
 
 
 @cache

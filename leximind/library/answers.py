@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from leximind.errors import InputError
 from leximind.labels import EMOTIONS, KINDS, TOPICS
-from leximind.library.filters import Filters, write_list
+from leximind.library.filters import LENGTHS, Filters, fits_length
+from leximind.library.ordering import Sort
 from leximind.library.store import Library
 from leximind.library.work import Work
 
 MAX_PAGE_SIZE: Final = 100
-N_SHARED: Final = 3
 Item = TypeVar("Item")
 
 
@@ -49,14 +49,22 @@ class Hit:
 class Facets:
     """Works by label, in label order; labels without works are left out.
 
-    A kind, topic or year is counted as if its own group were not filtered yet. Emotions add up (a work must
-    feel all of them), so an emotion is counted among the works that already pass.
+    A kind, topic, year or length is counted as if its own group were not filtered yet. Emotions add up (a
+    work must feel all of them), so an emotion is counted among the works that already pass; those that a work
+    must not feel are the others.
+
+    Attributes:
+        years: first and last, of works that have one. centuries: first year of the century to works, oldest
+            first (1800 for 1800 to 1899, -400 for 400 to 301 BC).
+        lengths: names of ``filters.LENGTHS`` to works.
     """
 
     kinds: dict[str, int]
     topics: dict[str, int]
     emotions: dict[str, int]
     years: tuple[int, int] | None
+    centuries: dict[int, int]
+    lengths: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,8 @@ class Page:
         sentence: what was asked for, in English.
         note: what a reader should know about this answer, "" when nothing.
         suggestion: the query as it was probably meant, "" when nothing is misspelt.
+        is_doubtful: whether none of the works has all the words or is close in meaning: they are the nearest
+            there are, and to be offered as no more.
     """
 
     hits: tuple[Hit, ...]
@@ -78,26 +88,30 @@ class Page:
     sentence: str
     note: str
     suggestion: str = ""
+    sort: Sort = "relevance"
+    is_doubtful: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         plain = asdict(replace(self, hits=()))
+        plain["facets"]["centuries"] = {str(year): n for year, n in self.facets.centuries.items()}
         return plain | {"hits": [hit.to_dict() for hit in self.hits]}
 
 
-def count_facets(
-    library: Library, filters: Filters, find: Callable[[NDArray[np.bool_]], NDArray[np.intp]]
-) -> Facets:
-    """Count the rows that ``find`` returns for an (N,) mask, under the filters less those of each group."""
+def count_facets(library: Library, filters: Filters, find: Callable[[Filters], NDArray[np.intp]]) -> Facets:
+    """Count the rows that ``find`` returns under the filters less those of each group."""
     found: dict[Filters, NDArray[np.intp]] = {}
 
     def rows(given: Filters) -> NDArray[np.intp]:
         if given not in found:
-            found[given] = find(given.mask(library))
+            found[given] = find(given)
         return found[given]
 
     by_year = rows(filters.drop("year"))
     years = library.years[by_year][library.has_year[by_year]]
+    centuries, n_works = np.unique(years // 100 * 100, return_counts=True)
+    n_words = library.n_words[rows(filters.drop("length"))]
+    lengths = {name: int(np.count_nonzero(fits_length(n_words, name))) for name in LENGTHS}
     return Facets(
         kinds=_tally(np.bincount(library.kinds[rows(filters.drop("kind"))], minlength=len(KINDS)), KINDS),
         topics=_tally(
@@ -105,6 +119,8 @@ def count_facets(
         ),
         emotions=_tally(library.tones[rows(filters)].sum(axis=0), EMOTIONS),
         years=(int(years.min()), int(years.max())) if len(years) else None,
+        centuries=dict(zip(centuries.tolist(), n_works.tolist(), strict=True)),
+        lengths={name: number for name, number in lengths.items() if number},
     )
 
 
@@ -134,12 +150,3 @@ def check_count(what: str, given: int, most: int | None) -> None:
     expected = "1 or more" if most is None else f"from 1 to {most}"
     if not isinstance(given, int) or given < 1 or (most is not None and given > most):
         raise InputError(f"The {what} is {given!r}, but a whole number {expected} was expected.")
-
-
-def compare(work: Work, other: Work) -> tuple[str, ...]:
-    """What two works have in common, in short phrases."""
-    shared = [emotion for emotion in work.tone if emotion in other.tone][:N_SHARED]
-    reasons = [f"both feel {write_list(shared, 'and')}"] if shared else []
-    if work.topic == other.topic:
-        reasons.append(f"both about {work.topic}")
-    return tuple(reasons)

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from leximind.library.filters import write_year
+from leximind.library.references import find_arxiv, find_doi, name_form, split_name
 from leximind.library.work import Work
 
 # Braces as commands: BibTeX counts those it sees, escaped or not, and they must be balanced.
@@ -21,9 +22,6 @@ _ESCAPES: Final = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
-_SUFFIX: Final = re.compile(r"(?P<first>.+?)\s+(?P<last>\S+?),?\s+(?P<suffix>Jr\.?|Sr\.?|II|III|IV)")
-_ARXIV: Final = re.compile(r"https?://(?:www\.)?arxiv\.org/abs/(?P<id>[^\s?#]+?)(?:v\d+)?")
-_DOI: Final = re.compile(r"https?://(?:dx\.)?doi\.org/(?P<id>10\.\S+)")
 
 
 def write_bibtex(works: Iterable[Work]) -> Iterator[str]:
@@ -47,9 +45,7 @@ def escape(text: str) -> str:
 
 
 def _describe(work: Work) -> tuple[str, dict[str, str]]:
-    arxiv, doi = _ARXIV.fullmatch(work.url), _DOI.fullmatch(work.url)
-    is_journal = doi is not None and work.source not in ("", "DOI")
-    kind = "book" if work.kind == "book" else "article" if is_journal else "misc"
+    kind, arxiv, doi = name_form(work), find_arxiv(work.url), find_doi(work.url)
     fields = {
         "author": " and ".join(_write_name(name) for name in work.authors),
         # Braces of its own keep the capitals of a title.
@@ -57,8 +53,8 @@ def _describe(work: Work) -> tuple[str, dict[str, str]]:
         "year": "" if work.year is None else write_year(work.year),
         "journal": escape(work.source) if kind == "article" else "",
         "publisher": escape(work.source) if kind == "book" else "",
-        "doi": _write_address(unquote(doi["id"])) if doi else "",
-        "eprint": _write_address(arxiv["id"]) if arxiv else "",
+        "doi": _write_address(doi),
+        "eprint": _write_address(arxiv),
         "archiveprefix": "arXiv" if arxiv else "",
         "url": _write_address(work.url),
         "language": escape(work.language),
@@ -68,12 +64,16 @@ def _describe(work: Work) -> tuple[str, dict[str, str]]:
     return kind, fields
 
 
-def _write_name(name: str) -> str:
-    if re.search(r"\sand\s|,", name, re.IGNORECASE) and not _SUFFIX.fullmatch(name):
-        return f"{{{escape(name)}}}"  # a firm, or a form that BibTeX would take apart wrongly
-    if found := _SUFFIX.fullmatch(name):
-        return escape(f"{found['last']}, {found['suffix']}, {found['first']}")
-    return escape(name)
+def _write_name(given: str) -> str:
+    """As it is spoken where BibTeX takes that apart rightly, else in parts or in braces."""
+    name = split_name(given)
+    if name.suffix:
+        return escape(", ".join(filter(None, (name.family, name.suffix, name.given))))
+    if not name.given:
+        is_apart = re.search(r"\s(?:and|of|the)\s|,", name.family, re.IGNORECASE)
+        return f"{{{escape(name.family)}}}" if is_apart else escape(name.family)
+    first, *others = name.family.split()
+    return escape(name.inverted if others and not first.islower() else name.natural)
 
 
 def _write_address(address: str) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 import tantivy
 from tantivy import FieldType, Occur, Query
 
+from leximind.library.filters import LENGTHS, Filters
 from leximind.library.query import Clause, QueryReader
 from leximind.library.spelling import Vocabulary
 
@@ -21,8 +22,21 @@ TYPO_BOOST: Final = 0.6
 """What a word is worth that differs in one place from what was typed; its square for two places."""
 
 N_COMPLETIONS: Final = 24
+N_CONSIDERED: Final = 256
+"""So many of the most frequent terms of each field are considered as completions."""
+
+N_WORDS: Final = 200_000
+"""So many of the most frequent words are known to the spelling; the others stand in a work or two each."""
+
+NUMBERS: Final = ("year", "n_words")
+LABELS: Final = ("kind", "topic", "tone")
+"""The fields of filters."""
+
 WORDS: Final = "words"
 """The field with the words of a work as they are written, not stemmed, for spelling only."""
+
+KEY: Final = "key"
+"""The field with whole titles."""
 
 Spellings = Mapping[Clause, Sequence[tuple[str, int]]]
 """Words that may be meant by a clause, with the number of differences."""
@@ -49,6 +63,26 @@ class Compiler:
         """What no work may have."""
         return [(Occur.MustNot, self.match(clause)) for clause in clauses if clause.is_negative]
 
+    def hold(self, filters: Filters) -> list[tuple[Occur, Query]]:
+        """What a work that passes must have and must not have; no part of its score."""
+        clauses = []
+        if filters.kind:
+            clauses.append(self._labelled("kind", filters.kind))
+        if filters.topics:
+            clauses.append(Query.term_set_query(self._schema, "topic", list(filters.topics)))
+        clauses += [self._labelled("tone", emotion) for emotion in filters.emotions]
+        if filters.year_from is not None or filters.year_to is not None:
+            clauses.append(self._range("year", filters.year_from, filters.year_to))
+        if filters.length:
+            least, limit = LENGTHS[filters.length]
+            clauses.append(self._range("n_words", least, None if limit is None else limit - 1))
+        excluded = [self._labelled("tone", emotion) for emotion in filters.exclude_emotions]
+        must = [(Occur.Must, Query.const_score_query(clause, 0.0)) for clause in clauses]
+        return [*must, *((Occur.MustNot, clause) for clause in excluded)]
+
+    def _labelled(self, field: str, label: str) -> Query:
+        return Query.term_query(self._schema, field, label, "basic")
+
     def match(
         self,
         clause: Clause,
@@ -62,7 +96,7 @@ class Compiler:
             spellings: of a clause that is in it, these words may be meant instead, or it may be unfinished.
         """
         if clause.years is not None:
-            return Query.const_score_query(self._range(*clause.years), 0.0)
+            return Query.const_score_query(self._range("year", *clause.years), 0.0)
         word = clause.terms[0]
         terms = {word: 1.0}
         if clause in spellings or not self.is_known(clause):
@@ -78,11 +112,12 @@ class Compiler:
                 queries = [(Query.term_query(self._schema, field, t), weight) for t, weight in terms.items()]
             alternatives += [Query.boost_query(query, BOOSTS[field] * weight) for query, weight in queries]
         if clause.year is not None:
-            alternatives.append(Query.const_score_query(self._range(clause.year, clause.year), YEAR_BOOST))
+            year = self._range("year", clause.year, clause.year)
+            alternatives.append(Query.const_score_query(year, YEAR_BOOST))
         return Query.disjunction_max_query(alternatives, TIE_BREAKER)
 
-    def _range(self, first: int | None, last: int | None) -> Query:
-        return Query.range_query(self._schema, "year", FieldType.Integer, first, last)
+    def _range(self, field: str, first: int | None, last: int | None) -> Query:
+        return Query.range_query(self._schema, field, FieldType.Integer, first, last)
 
     def favour_title(self, wanted: Sequence[Clause]) -> list[tuple[Occur, Query]]:
         """A title that says the query word for word comes first."""
@@ -104,7 +139,7 @@ class Compiler:
         names: Counter[str] = Counter()
         found: Counter[str] = Counter()
         for field in clause.fields:
-            counts = dict(self._searcher.terms_with_prefix(field, clause.word))
+            counts = dict(self._searcher.terms_with_prefix(field, clause.word, limit=N_CONSIDERED))
             found.update(counts)
             if field in NAMING:
                 names.update(counts)
@@ -121,7 +156,7 @@ class Compiler:
             shortest = 5 if is_known else 4 if len(clauses) == 1 else 3
             if is_known and not is_any:
                 continue
-            found = self._vocabulary.correct(clause.word, 1 if is_known else 3)
+            found = self.vocabulary.correct(clause.word, 1 if is_known else 3)
             if len(clause.word) >= shortest and found:
                 spellings[clause] = found
             elif completions:
@@ -129,5 +164,6 @@ class Compiler:
         return spellings
 
     @cached_property
-    def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(dict(self._searcher.terms_with_prefix(WORDS, "")))
+    def vocabulary(self) -> Vocabulary:
+        """The words that a misspelt one may be."""
+        return Vocabulary(dict(self._searcher.terms_with_prefix(WORDS, "", limit=N_WORDS)))

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from leximind.errors import DataError, LexiMindError, NotFoundError
 from leximind.labels import D_EMBEDDING
-from leximind.library import keyword
+from leximind.library import keyword, mapped
 from leximind.library.keyword import KeywordIndex
-from leximind.library.vectors import VectorIndex
+from leximind.library.vectors import LARGE, VectorIndex
 from leximind.library.work import SCHEMA, Work, read_matrix, read_works, validate
 
 SCHEMA_VERSION: Final = 2
@@ -114,17 +114,38 @@ def is_indexed(folder: Path) -> bool:
     """Whether a dataset has whole indexes of its version and of this code's format."""
     try:
         stamp = json.loads((folder / STAMP).read_text(encoding="utf-8"))
+        manifest = read_manifest(folder)
         is_there = (folder / VECTORS).is_file() and (folder / KEYWORD / "meta.json").is_file()
-        return is_there and bool(stamp == _stamp(read_manifest(folder)["version"]))
+        is_whole = is_there and (not is_large(manifest) or mapped.is_written(folder / INDEX))
+        return is_whole and bool(stamp == _stamp(manifest["version"]))
     except (OSError, ValueError, LexiMindError):
         return False
 
 
+def is_large(manifest: Mapping[str, Any]) -> bool:
+    """Whether a dataset has so many works that its rows are mapped from the index, not read."""
+    return isinstance(manifest["n_works"], int) and manifest["n_works"] >= LARGE
+
+
+def open_rows(folder: Path) -> tuple[pa.Table, NDArray[np.float32]] | None:
+    """The rows of a large dataset without their embeddings, and these; None where the index has them not.
+
+    Raises:
+        NotFoundError: the works themselves are missing.
+    """
+    version = hash_works(folder)
+    try:
+        is_of_these = is_indexed(folder) and version == read_manifest(folder)["version"]
+        return mapped.map_rows(folder / INDEX) if is_of_these else None
+    except DataError:
+        return None
+
+
 def write_indexes(folder: Path) -> None:
-    """Build both indexes of a dataset anew and stamp them with its version.
+    """Build all indexes of a dataset anew and stamp them with its version.
 
     They are built beside the old ones and take their place when they are whole. Works are read a few thousand
-    at a time; in memory are the embeddings, 1.5 kB a work.
+    at a time; the embeddings, 1.5 kB a work, are in memory, or where the dataset is large in a file.
 
     Raises:
         LexiMindError: the dataset cannot be read.
@@ -136,7 +157,10 @@ def write_indexes(folder: Path) -> None:
     try:
         (building / INDEX).mkdir()
         KeywordIndex.build(_read_works(folder), building / KEYWORD)
-        VectorIndex.build(_read_embeddings(folder, manifest["n_works"])).save(building / VECTORS)
+        rows = building / INDEX if is_large(manifest) else None
+        VectorIndex.build(_fill_embeddings(folder, manifest["n_works"], rows)).save(building / VECTORS)
+        if rows:
+            mapped.write_rows(_read_valid(folder), SCHEMA, rows)
         for lock in (building / KEYWORD).glob(".*.lock"):
             lock.unlink()
         stamp = json.dumps(_stamp(manifest["version"])) + "\n"
@@ -172,14 +196,28 @@ def _read_works(folder: Path) -> Iterator[Work]:
         yield from read_works(table)
 
 
-def _read_embeddings(folder: Path, n_works: int) -> NDArray[np.float32]:
-    embeddings = np.empty((n_works, D_EMBEDDING), np.float32)
+def read_embeddings(table: pa.Table) -> NDArray[np.float32]:
+    """(N, 384) embeddings of a validated table, of unit length again, which 16 bits are not quite."""
+    embeddings = read_matrix(table, "embedding")
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return embeddings
+
+
+def _fill_embeddings(folder: Path, n_works: int, place: Path | None) -> NDArray[np.float32]:
+    embeddings = mapped.make_embeddings((n_works, D_EMBEDDING), place)
     start = 0
     for table in read_tables(folder):
-        block = read_matrix(table, "embedding")
-        embeddings[start : start + len(block)] = block / np.linalg.norm(block, axis=1, keepdims=True)
-        start += len(block)
+        embeddings[start : start + len(table)] = read_embeddings(table)
+        start += len(table)
     return embeddings
+
+
+def _read_valid(folder: Path) -> Iterator[pa.Table]:
+    """What is mapped later is not looked at again."""
+    seen = dict[str, int]()
+    for table in read_tables(folder):
+        validate(table, seen)
+        yield table
 
 
 def _stamp(version: str) -> dict[str, Any]:

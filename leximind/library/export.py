@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from leximind.errors import InputError
 from leximind.library.bibtex import write_bibtex
+from leximind.library.ris import write_ris
 from leximind.library.work import SCHEMA, Work
 
 # A spreadsheet takes a text that begins so for a formula, and runs it (OWASP, "CSV Injection").
@@ -71,6 +72,7 @@ FORMATS: Final[dict[str, Callable[[Iterable[Work]], Iterator[str]]]] = {
     "csv": write_csv,
     "bibtex": write_bibtex,
     "jsonl": write_jsonl,
+    "ris": write_ris,
 }
 
 

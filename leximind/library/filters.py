@@ -14,7 +14,17 @@ from leximind.library.work import YEARS
 if TYPE_CHECKING:
     from leximind.library.store import Library
 
-Group = Literal["kind", "topic", "year"]
+Group = Literal["kind", "topic", "year", "length"]
+
+LENGTHS: Final[dict[str, tuple[int, int | None]]] = {
+    "short": (1, 40_000),
+    "medium": (40_000, 80_000),
+    "long": (80_000, None),
+}
+"""Name to the least words of the full text and the first number that is too many. At 250 words a minute a
+short work takes less than three hours, an evening; a long one more than five. Prizes for fiction end the
+novella at 40,000 words, too."""
+
 _PLURALS: Final = {"": "works", "book": "books", "paper": "papers"}
 
 
@@ -29,6 +39,7 @@ class Filters:
         exclude_emotions: none of these stands out.
         year_from: first year, included; None means no limit. A work without a year is outside any limit.
         year_to: last year, included.
+        length: one of ``LENGTHS``, or ``""`` for any. A work whose length is unknown is outside any.
 
     Raises:
         InputError: a label is unknown, a year is out of range, or the years are in the wrong order.
@@ -40,6 +51,7 @@ class Filters:
     exclude_emotions: tuple[str, ...] = ()
     year_from: int | None = None
     year_to: int | None = None
+    length: str = ""
 
     def __post_init__(self) -> None:
         kinds = _match_labels("kind", (self.kind,), KINDS)
@@ -49,6 +61,8 @@ class Filters:
         object.__setattr__(
             self, "exclude_emotions", _match_labels("emotion", self.exclude_emotions, EMOTIONS)
         )
+        lengths = _match_labels("length", (self.length,), tuple(LENGTHS))
+        object.__setattr__(self, "length", lengths[0] if lengths else "")
         for year in (self.year_from, self.year_to):
             if year is not None and not YEARS[0] <= year <= YEARS[1]:
                 raise InputError(f"The year {year} is not from {YEARS[0]} to {YEARS[1]}.")
@@ -69,6 +83,8 @@ class Filters:
             return replace(self, kind="")
         if group == "topic":
             return replace(self, topics=())
+        if group == "length":
+            return replace(self, length="")
         return replace(self, year_from=None, year_to=None)
 
     def mask(self, library: "Library") -> NDArray[np.bool_]:
@@ -86,13 +102,15 @@ class Filters:
             keep &= library.has_year & (library.years >= self.year_from)
         if self.year_to is not None:
             keep &= library.has_year & (library.years <= self.year_to)
+        if self.length:
+            keep &= fits_length(library.n_words, self.length)
         return keep
 
     def sentence(self) -> str:
         """What passes, in English: ``books about History that feel remorse, 1850-1900``."""
         if self.is_empty:
             return "all works"
-        words = _PLURALS[self.kind]
+        words = f"{self.length} {_PLURALS[self.kind]}".strip()
         if self.topics:
             words += f" about {write_list(self.topics, 'or')}"
         if self.emotions:
@@ -119,6 +137,7 @@ class Filters:
             "not": ",".join(self.exclude_emotions),
             "from": "" if self.year_from is None else str(self.year_from),
             "to": "" if self.year_to is None else str(self.year_to),
+            "length": self.length,
         }
         return {name: value for name, value in params.items() if value}
 
@@ -136,7 +155,15 @@ class Filters:
             exclude_emotions=_split(params.get("not", "")),
             year_from=_read_year(params.get("from", "")),
             year_to=_read_year(params.get("to", "")),
+            length=params.get("length", ""),
         )
+
+
+def fits_length(n_words: NDArray[np.int32], length: str) -> NDArray[np.bool_]:
+    """(N,) bool for (N,) words of the full texts, 0 where unknown: those of one of ``LENGTHS``."""
+    least, limit = LENGTHS[length]
+    fits = n_words >= least
+    return fits if limit is None else fits & (n_words < limit)
 
 
 def write_year(year: int) -> str:
@@ -174,3 +201,6 @@ def _read_year(value: str) -> int | None:
         return int(value)
     except ValueError:
         raise InputError(f"{value!r} is not a year.", hint="Give a whole number such as 1851.") from None
+
+
+EVERYTHING: Final = Filters()

@@ -1,8 +1,11 @@
 """Which known words a misspelt one may be."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -16,7 +19,12 @@ class Vocabulary:
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self._counts = {word: count for word, count in counts.items() if word.isalpha()}
-        self._words = list(self._counts)
+        by_length: defaultdict[int, list[str]] = defaultdict(list)
+        for word in self._counts:
+            by_length[len(word)].append(word)
+        self._by_length = {
+            length: (np.array(words, object), _letters(words)) for length, words in by_length.items()
+        }
 
     def correct(self, word: str, most: int = len(SHORTEST)) -> list[tuple[str, int]]:
         """Pairs (word, distance) of the closest known words, none farther than ``most``; the word itself is
@@ -27,7 +35,24 @@ class Vocabulary:
         allowed = min(sum(len(word) >= shortest for shortest in SHORTEST), most)
         if not allowed or not word.isalpha():
             return []
-        found = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=allowed, limit=None)
-        near = [(other, int(distance)) for other, distance, _ in found if distance]
+        near: list[tuple[str, int]] = []
+        for length in range(len(word) - allowed, len(word) + allowed + 1):
+            words, letters = self._by_length.get(length, _NONE)
+            # A difference takes one letter out of a word and puts one in: most words are far at a glance.
+            alike = words[np.bitwise_count(letters ^ _letters([word])) <= 2 * allowed].tolist()
+            found = process.extract(word, alike, scorer=OSA.distance, score_cutoff=allowed, limit=None)
+            near += [(other, int(distance)) for other, distance, _ in found if distance]
         near.sort(key=lambda pair: (pair[1], pair[0][0] != word[0], -self._counts[pair[0]], pair[0]))
         return near[:N_CANDIDATES]
+
+
+def _letters(words: Sequence[str]) -> NDArray[np.uint64]:
+    """(N,) the letters that each of N words of one length has, as bits; letters may share one."""
+    if not words:
+        return np.zeros(0, np.uint64)
+    signs = np.array(words, f"U{len(words[0])}").view(np.uint32).reshape(len(words), -1)
+    bits = np.left_shift(np.uint64(1), signs.astype(np.uint64) % np.uint64(64))
+    return np.asarray(np.bitwise_or.reduce(bits, axis=1), np.uint64)
+
+
+_NONE: Final = (np.zeros(0, object), _letters([]))

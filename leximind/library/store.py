@@ -1,16 +1,18 @@
 """A discovery dataset in memory, from a folder or from the Hub."""
 
 import re
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from leximind.errors import DataError, LexiMindError, NotFoundError
 from leximind.labels import EMOTIONS, KINDS, TOPICS
+from leximind.library.columns import order_titles, read_integers, read_label_sets, read_labels, read_presence
 from leximind.library.dataset import (
     KEYWORD,
     MANIFEST,
@@ -21,14 +23,20 @@ from leximind.library.dataset import (
     WORKS,
     hash_works,
     is_indexed,
+    is_large,
+    open_rows,
+    read_embeddings,
     read_manifest,
     read_table,
     write_discovery,
     write_indexes,
 )
+from leximind.library.feelings import Feelings
+from leximind.library.filters import Filters
 from leximind.library.keyword import KeywordIndex
 from leximind.library.vectors import VectorIndex
-from leximind.library.work import Work, read_matrix, read_works, validate
+from leximind.library.work import read_matrix, validate
+from leximind.library.works import Works
 from leximind.settings import DISCOVERY_DIR
 
 __all__ = [
@@ -46,6 +54,9 @@ __all__ = [
     "write_indexes",
 ]
 
+N_MASKS: Final = 64
+"""Of so many filters it is kept which works pass; a byte a work each."""
+
 Index = TypeVar("Index", KeywordIndex, VectorIndex)
 
 
@@ -53,18 +64,21 @@ class Library:
     """Works with what search needs of them, row by row in the order of the dataset.
 
     Attributes:
-        works: N works. embeddings: (N, 384) float32, unit length. emotions: (N, 28) float32.
+        works: N works, each made when it is looked at. table: their rows.
+        embeddings: (N, 384) float32, unit length. emotions: (N, 28) float32.
         emotion_mean, emotion_std: (28,) over the works; a deviation is never 0.
         kinds, topics: (N,) int8, positions in ``labels.KINDS`` and ``labels.TOPICS``.
         tones: (N, 28) bool, the emotions that stand out.
         years: (N,) int32, 0 where ``has_year`` (N,) is false.
+        n_words: (N,) int32, of the full texts; 0 where only the description was read.
         version: content hash of the dataset. model: what analysed it. built_at: ISO time, may be empty.
         folder: where it was read from, None when made in memory.
+        mask: (N,) bool, read-only, for ``Filters``: the works that pass.
     """
 
     def __init__(
         self,
-        works: Sequence[Work],
+        table: pa.Table,
         embeddings: NDArray[np.float32],
         *,
         version: str,
@@ -72,18 +86,15 @@ class Library:
         built_at: str = "",
         folder: Path | None = None,
     ) -> None:
-        self.works = list(works)
-        self.embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+        self.table, self.works, self.embeddings = table, Works(table), embeddings
         self.version, self.model, self.built_at, self.folder = version, model, built_at, folder
-        self.emotions = np.array([work.emotions for work in works], np.float32).reshape(-1, len(EMOTIONS))
+        self.emotions = np.asfortranarray(read_matrix(table, "emotions"))  # one emotion is read at a time
         self.emotion_mean, self.emotion_std = _describe_emotions(self.emotions)
-        self.kinds = np.array([KINDS.index(work.kind) for work in works], np.int8)
-        self.topics = np.array([TOPICS.index(work.topic) for work in works], np.int8)
-        self.tones = np.array([[name in work.tone for name in EMOTIONS] for work in works], np.bool_)
-        self.tones = self.tones.reshape(-1, len(EMOTIONS))
-        self.has_year = np.array([work.year is not None for work in works], np.bool_)
-        self.years = np.array([work.year or 0 for work in works], np.int32)
-        self._rows = {work.id: row for row, work in enumerate(self.works)}
+        self.kinds, self.topics = read_labels(table, "kind", KINDS), read_labels(table, "topic", TOPICS)
+        self.tones = read_label_sets(table, "tone", EMOTIONS)
+        self.has_year, self.years = read_presence(table, "year"), read_integers(table, "year")
+        self.n_words = read_integers(table, "n_words")
+        self.mask = lru_cache(maxsize=N_MASKS)(self._mask)
 
     def __len__(self) -> int:
         return len(self.works)
@@ -98,6 +109,32 @@ class Library:
             raise NotFoundError(f"There is no work {work_id!r}.", hint="Search for it by title or author.")
         return self._rows[work_id]
 
+    def _mask(self, filters: Filters) -> NDArray[np.bool_]:
+        """(N,) bool, read-only: the works that pass."""
+        mask = filters.mask(self)
+        mask.flags.writeable = False
+        return mask
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.table.column("id").to_pylist())}
+
+    def warm_up(self) -> None:
+        """Open and work out what the first search or list would wait for."""
+        self.keyword.warm_up()
+        for name in ("vectors", "feelings", "title_order"):
+            getattr(self, name)
+
+    @cached_property
+    def title_order(self) -> NDArray[np.intp]:
+        """(N,) all rows, as a librarian files their titles."""
+        return order_titles(self.table.column("title"))
+
+    @cached_property
+    def feelings(self) -> Feelings:
+        """How the works feel beside one another."""
+        return Feelings(self.emotions, self.n_words > 0)
+
     @cached_property
     def keyword(self) -> KeywordIndex:
         """The index on disk, or where that cannot be, one in memory."""
@@ -108,7 +145,7 @@ class Library:
     @cached_property
     def vectors(self) -> VectorIndex:
         """The index on disk, or where that cannot be, one in memory."""
-        found = self._open(lambda folder: VectorIndex.load(folder / VECTORS))
+        found = self._open(lambda folder: VectorIndex.load(folder / VECTORS, self.embeddings))
         return VectorIndex.build(self.embeddings) if found is None else found
 
     def _open(self, read: Callable[[Path], Index]) -> Index | None:
@@ -138,23 +175,29 @@ class Library:
         """
         folder = Path(folder)
         manifest = read_manifest(folder)
-        table = read_table(folder)
-        version = hash_works(folder)
-        if (len(table), version) != (manifest["n_works"], manifest["version"]):
-            raise DataError(
-                f"{folder / WORKS} has {len(table)} works and version {version}, but the manifest is that "
-                f"of {manifest['n_works']} works and version {manifest['version']}.",
-                hint="Build the dataset again, or take both files from one build.",
-            )
-        validate(table)
+        rows = open_rows(folder) if is_large(manifest) else None
+        table, embeddings = rows or _read_rows(folder, manifest)
         return cls(
-            read_works(table),
-            read_matrix(table, "embedding"),
-            version=version,
+            table,
+            embeddings,
+            version=str(manifest["version"]),
             model=str(manifest["model"]),
             built_at=str(manifest.get("built_at", "")),
             folder=folder,
         )
+
+
+def _read_rows(folder: Path, manifest: Mapping[str, Any]) -> tuple[pa.Table, NDArray[np.float32]]:
+    """The rows without their embeddings, and these: all in memory."""
+    table, version = read_table(folder), hash_works(folder)
+    if (len(table), version) != (manifest["n_works"], manifest["version"]):
+        raise DataError(
+            f"{folder / WORKS} has {len(table)} works and version {version}, but the manifest is that "
+            f"of {manifest['n_works']} works and version {manifest['version']}.",
+            hint="Build the dataset again, or take both files from one build.",
+        )
+    validate(table)
+    return table.drop_columns(["embedding"]), read_embeddings(table)
 
 
 def open_library(source: str) -> Library:

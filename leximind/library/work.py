@@ -136,7 +136,7 @@ def features() -> "Features":
 
 def read_works(table: pa.Table) -> list[Work]:
     """The rows of a validated table as works, in their order."""
-    rows = table.drop_columns(["embedding"]).to_pylist()
+    rows = table.select(list(Work.__slots__)).to_pylist()
     return [Work.from_row(row) for row in rows]
 
 
@@ -223,9 +223,11 @@ def _check_scores(table: pa.Table) -> None:
         scores = read_matrix(table, name)
         is_valid = np.asarray(((scores >= 0) & (scores <= 1)).all(axis=1))  # false for NaN too
         _raise_first(table, name, ~is_valid, "a score is not from 0 to 1")
-    for row, passages in enumerate(table.column("arc").to_pylist()):
-        if not all(0 <= score <= 1 for passage in passages for score in passage):
-            raise _fault(table, "arc", row, "a score is not from 0 to 1")
+    arcs = table.column("arc").combine_chunks()
+    points = arcs.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, len(EMOTIONS))
+    is_wrong = np.zeros(len(table), np.bool_)
+    is_wrong[pc.list_parent_indices(arcs).to_numpy()[~((points >= 0) & (points <= 1)).all(axis=1)]] = True
+    _raise_first(table, "arc", is_wrong, "a score is not from 0 to 1")
     topics = read_matrix(table, "topic_scores")
     given = np.array([TOPICS.index(topic) for topic in table.column("topic").to_pylist()], dtype=np.intp)
     short = topics.max(axis=1, initial=0) - topics[np.arange(len(given)), given] > 1e-6

@@ -11,7 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from leximind.model.config import StackConfig
+from leximind.model.layers import join_linears
 from leximind.model.position import rotate
+
+ROOM = 64
 
 
 @dataclass
@@ -20,32 +23,51 @@ class LayerCache:
 
     own: tuple[Tensor, Tensor] | None = None
     memory: tuple[Tensor, Tensor] | None = None
+    _room: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Append to the past and return all of it."""
-        if self.own is not None:
-            keys = torch.cat((self.own[0], keys), dim=2)
-            values = torch.cat((self.own[1], values), dim=2)
-        self.own = keys, values
-        return keys, values
+        """Append to the past and return all of it. The past is copied only when its room is doubled."""
+        start = 0 if self.own is None else self.own[0].size(2)
+        stop = start + keys.size(2)
+        if self._room is None or self._room[0].size(2) < stop:
+            self._room = self._grow(self.own, keys, stop), self._grow(self.own, values, stop, 1)
+        for room, new in zip(self._room, (keys, values), strict=True):
+            room[:, :, start:stop] = new
+        self.own = self._room[0][:, :, :stop], self._room[1][:, :, :stop]
+        return self.own
+
+    @staticmethod
+    def _grow(past: tuple[Tensor, Tensor] | None, like: Tensor, n: int, which: int = 0) -> Tensor:
+        room = like.new_empty((*like.shape[:2], max(ROOM, 2 * n), like.size(3)))
+        if past is not None:
+            room[:, :, : past[which].size(2)] = past[which]
+        return room
 
     def reorder(self, rows: Tensor, *, memory: bool = True) -> None:
         """Keep the batch rows `rows` (B',), in that order: beam search, removal of finished rows.
 
         `memory` says whether the encoder's keys and values must follow.
         """
-        if self.own is not None:
-            self.own = self.own[0][rows], self.own[1][rows]
+        if self.own is not None and self._room is not None:
+            n = self.own[0].size(2)
+            self._room = self._room[0][rows], self._room[1][rows]
+            self.own = self._room[0][:, :, :n], self._room[1][:, :, :n]
         if memory and self.memory is not None:
             self.memory = self.memory[0][rows], self.memory[1][rows]
 
 
 @dataclass
 class KVCache:
-    """The caches of a stack, with the number of positions already seen."""
+    """The caches of a stack, with the number of positions already seen.
+
+    `bias` (1, H, 1, T) holds what a position adds to the scores of those up to it, `memory_mask`
+    (B, 1, 1, Ts) what the encoder's padding adds: neither is computed anew for a step.
+    """
 
     layers: list[LayerCache]
     length: int = field(default=0)
+    bias: Tensor | None = None
+    memory_mask: Tensor | None = None
 
     @classmethod
     def empty(cls, n_layers: int) -> "KVCache":
@@ -55,21 +77,36 @@ class KVCache:
         """As in `LayerCache.reorder`, in every block."""
         for layer in self.layers:
             layer.reorder(rows, memory=memory)
+        if memory and self.memory_mask is not None:
+            self.memory_mask = self.memory_mask[rows]
 
 
 class Attention(nn.Module):
-    """Multi-head attention (Vaswani et al., 2017) with optional grouped keys and values."""
+    """Multi-head attention (Vaswani et al., 2017) with optional grouped keys and values.
+
+    `fuse` joins projections of the same input into one product, for inference.
+    """
+
+    joined: nn.Linear | None
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
         self.n_heads, self.n_kv_heads, self.d_head = config.n_heads, config.n_kv_heads, config.d_head
         self.scale = 1.0 / math.sqrt(config.d_head) if config.scale_attention else 1.0
         self.dropout = config.dropout
-        d_query, d_kv = config.n_heads * config.d_head, config.n_kv_heads * config.d_head
-        self.q = nn.Linear(config.d_model, d_query, bias=config.bias)
-        self.k = nn.Linear(config.d_model, d_kv, bias=config.bias)
-        self.v = nn.Linear(config.d_model, d_kv, bias=config.bias)
-        self.o = nn.Linear(d_query, config.d_model, bias=config.bias)
+        self.d_query, self.d_kv = config.n_heads * config.d_head, config.n_kv_heads * config.d_head
+        self.q = nn.Linear(config.d_model, self.d_query, bias=config.bias)
+        self.k = nn.Linear(config.d_model, self.d_kv, bias=config.bias)
+        self.v = nn.Linear(config.d_model, self.d_kv, bias=config.bias)
+        self.o = nn.Linear(self.d_query, config.d_model, bias=config.bias)
+        self.joined = None
+
+    def fuse(self, *, cross: bool) -> None:
+        """Join queries, keys and values, or of a cross-attention keys and values; not to be undone."""
+        names = ("k", "v") if cross else ("q", "k", "v")
+        self.joined = join_linears([getattr(self, name) for name in names])
+        for name in names:
+            delattr(self, name)
 
     def forward(
         self,
@@ -87,25 +124,56 @@ class Attention(nn.Module):
             angles: rotary cosines and sines for the positions of `x`.
             cache: past keys and values, extended in place; the memory's are computed once.
         """
-        queries = self._split(self.q(x), self.n_heads)
-        if memory is not None and cache is not None and cache.memory is not None:
-            keys, values = cache.memory
+        if memory is None:
+            queries, keys, values = self._project(x)
         else:
-            source = x if memory is None else memory
-            keys = self._split(self.k(source), self.n_kv_heads)
-            values = self._split(self.v(source), self.n_kv_heads)
+            queries = self._split(self.q(x), self.n_heads)
+            if cache is not None and cache.memory is not None:
+                keys, values = cache.memory
+            else:
+                keys, values = self._read(memory)
         if angles is not None:
             queries, keys = rotate(queries, angles), rotate(keys, angles)
         if cache is not None:
             if memory is None:
                 keys, values = cache.extend(keys, values)
-            else:
-                cache.memory = keys, values
-        mixed = F.scaled_dot_product_attention(
-            queries, keys, values, attn_mask=mask, scale=self.scale,
-            dropout_p=self.dropout if self.training else 0.0, enable_gqa=self.n_kv_heads != self.n_heads,
-        )  # fmt: skip
+            elif cache.memory is None:
+                cache.memory = keys, values = keys.contiguous(), values.contiguous()
+        mixed = self._mix(queries, keys, values, mask)
         return self.o(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of `x`, (B, H, T, d_head) each."""
+        if self.joined is None:
+            queries, keys, values = self.q(x), self.k(x), self.v(x)
+        else:
+            queries, keys, values = self.joined(x).split((self.d_query, self.d_kv, self.d_kv), dim=-1)
+        heads = self.n_heads, self.n_kv_heads, self.n_kv_heads
+        q, k, v = map(self._split, (queries, keys, values), heads)
+        return q, k, v
+
+    def _read(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of the memory, (B, Hkv, T, d_head) each."""
+        if self.joined is None:
+            keys, values = self.k(memory), self.v(memory)
+        else:
+            keys, values = self.joined(memory).chunk(2, dim=-1)
+        return self._split(keys, self.n_kv_heads), self._split(values, self.n_kv_heads)
+
+    def _mix(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        """Values (B, H, Tq, d_head) weighed by softmax(queries keys + mask)."""
+        is_grouped = self.n_kv_heads != self.n_heads
+        if queries.size(2) == 1 and not is_grouped and not queries.is_cuda and not torch.is_grad_enabled():
+            # One query is a product of a vector and a matrix, for which the CPU's fused kernel is not made.
+            shape = queries.shape[:2]
+            q, k, v = (part.flatten(0, 1) for part in (queries, keys, values))
+            added = q.new_zeros(1) if mask is None else mask.expand(*shape, -1, -1).flatten(0, 1)
+            scores = torch.baddbmm(added, q, k.transpose(1, 2), alpha=self.scale)
+            return torch.bmm(scores.softmax(-1), v).view(queries.shape)
+        return F.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=mask, scale=self.scale,
+            dropout_p=self.dropout if self.training else 0.0, enable_gqa=is_grouped,
+        )  # fmt: skip
 
     def _split(self, x: Tensor, n_heads: int) -> Tensor:
         return x.view(*x.shape[:2], n_heads, self.d_head).transpose(1, 2)

@@ -1,6 +1,7 @@
 """Norms, feed-forward networks and the LoRA linear."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -35,26 +36,46 @@ class FeedForward(nn.Module):
     ``gated_gelu`` uses the tanh approximation, as T5 v1.1 does; ``gelu`` is exact, as in BERT.
     """
 
+    joined: nn.Linear | None
+
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
         self.kind = config.feed_forward
-        if self.kind in ("gated_gelu", "swiglu"):
+        self.is_gated = self.kind in ("gated_gelu", "swiglu")
+        if self.is_gated:
             self.gate = nn.Linear(config.d_model, config.d_ff, bias=config.bias)
         self.up = nn.Linear(config.d_model, config.d_ff, bias=config.bias)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
         self.dropout = nn.Dropout(config.dropout)
+        self.joined = None
+
+    def fuse(self) -> None:
+        """Join gate and up projection into one product, for inference; not to be undone."""
+        if self.is_gated:
+            self.joined = join_linears([self.gate, self.up])
+            del self.gate, self.up
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, D) to (B, T, D)."""
-        if self.kind == "gated_gelu":
-            hidden = F.gelu(self.gate(x), approximate="tanh") * self.up(x)
-        elif self.kind == "swiglu":
-            hidden = F.silu(self.gate(x)) * self.up(x)
+        if self.is_gated:
+            gate, up = (self.gate(x), self.up(x)) if self.joined is None else self.joined(x).chunk(2, dim=-1)
+            hidden = (F.silu(gate) if self.kind == "swiglu" else F.gelu(gate, approximate="tanh")) * up
         elif self.kind == "gelu":
             hidden = F.gelu(self.up(x))
         else:
             hidden = F.relu(self.up(x))
         return self.down(self.dropout(hidden))  # type: ignore[no-any-return]
+
+
+def join_linears(parts: Sequence[nn.Linear]) -> nn.Linear:
+    """One linear whose output is that of several over the same input, side by side."""
+    has_bias = parts[0].bias is not None
+    d_out = sum(part.out_features for part in parts)
+    joined = nn.Linear(parts[0].in_features, d_out, bias=has_bias, device="meta")
+    joined.weight = nn.Parameter(torch.cat([part.weight.detach() for part in parts]), requires_grad=False)
+    if has_bias:
+        joined.bias = nn.Parameter(torch.cat([part.bias.detach() for part in parts]), requires_grad=False)
+    return joined
 
 
 class LoRALinear(nn.Module):

@@ -16,14 +16,17 @@ class CausalLM(Checkpointed, nn.Module):
     """LLaMA-shaped language model."""
 
     config_type = LMConfig
+    lm_head: nn.Module | None
 
     def __init__(self, config: LMConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.stack.d_model)
         self.stack = Stack(config.stack)
-        if not config.tie_lm_head:
-            self.lm_head = nn.Linear(config.stack.d_model, config.vocab_size, bias=False)
+        # A tied head is the embedding itself.
+        self.lm_head = (
+            None if config.tie_lm_head else nn.Linear(config.stack.d_model, config.vocab_size, bias=False)
+        )
         initialise(self)
         # GPT-2's scaling of what is added to the residual stream (Radford et al., 2019).
         with torch.no_grad():
@@ -36,6 +39,6 @@ class CausalLM(Checkpointed, nn.Module):
     ) -> Tensor:  # fmt: skip
         """Token ids (B, T) to logits (B, T, V). `attention_mask` (B, past + T) allows left padding."""
         hidden = self.stack(self.embedding(token_ids), attention_mask, cache=cache)
-        if self.config.tie_lm_head:
-            return hidden @ self.embedding.weight.T  # type: ignore[no-any-return]
-        return self.lm_head(hidden)  # type: ignore[no-any-return]
+        head = self.lm_head
+        logits: Tensor = hidden @ self.embedding.weight.T if head is None else head(hidden)
+        return logits

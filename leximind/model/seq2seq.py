@@ -80,14 +80,16 @@ class CopyHead(nn.Module):
 class Seq2Seq(nn.Module):
     """T5-style or BERT-to-BERT-style sequence to sequence model."""
 
+    lm_head: nn.Module | None
+
     def __init__(self, config: Seq2SeqConfig) -> None:
         super().__init__()
         self.config = config
         d_model = config.encoder.d_model
         self.embedding = nn.Embedding(config.vocab_size, d_model)
         self.encoder, self.decoder = Stack(config.encoder), Stack(config.decoder)
-        if not config.tie_lm_head:
-            self.lm_head = nn.Linear(d_model, config.vocab_size, bias=False)
+        # A tied head is the embedding itself.
+        self.lm_head = None if config.tie_lm_head else nn.Linear(d_model, config.vocab_size, bias=False)
         if config.lm_head_bias:
             self.lm_bias = nn.Parameter(torch.zeros(config.vocab_size))
         if config.copy_head:
@@ -132,7 +134,8 @@ class Seq2Seq(nn.Module):
         hidden = self.decoder(
             self.embedding(decoder_ids), memory=memory.states, memory_mask=memory.mask, cache=cache
         )
-        logits = F.linear(hidden, self.embedding.weight) if self.config.tie_lm_head else self.lm_head(hidden)
+        head = self.lm_head
+        logits = F.linear(hidden, self.embedding.weight) if head is None else head(hidden)
         return hidden, logits + self.lm_bias if self.config.lm_head_bias else logits
 
     def forward(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from leximind.errors import ModelError
-from leximind.model.attention import Attention, KVCache, LayerCache, causal_mask, padding_mask
+from leximind.model.attention import ROOM, Attention, KVCache, LayerCache, causal_mask, padding_mask
 from leximind.model.config import StackConfig
 from leximind.model.layers import FeedForward, make_norm
 from leximind.model.position import ALiBi, PositionEmbedding, T5RelativeBias, rotary_angles
@@ -97,9 +97,9 @@ class Stack(nn.Module):
         start = 0 if cache is None else cache.length
         n_queries, n_keys = x.size(1), start + x.size(1)
         positions = torch.arange(start, n_keys, device=x.device)
-        mask = self._mask(positions, n_keys, attention_mask, x)
+        mask = self._mask(positions, n_keys, attention_mask, x, cache)
         if memory_mask is not None:
-            memory_mask = padding_mask(memory_mask, x.dtype)
+            memory_mask = self._memory_mask(memory_mask, x.dtype, cache)
         angles = None
         if self.config.position == "rope":
             angles = rotary_angles(positions, self.config.d_head, self.config.rope_theta)
@@ -122,12 +122,17 @@ class Stack(nn.Module):
         return x
 
     def _mask(
-        self, positions: Tensor, n_keys: int, attention_mask: Tensor | None, x: Tensor
-    ) -> Tensor | None:  # fmt: skip
+        self,
+        positions: Tensor,
+        n_keys: int,
+        attention_mask: Tensor | None,
+        x: Tensor,
+        cache: KVCache | None,
+    ) -> Tensor | None:
         """Everything that is added to self-attention scores, computed once a stack; None for nothing."""
         mask: Tensor | None = None
         if hasattr(self, "bias"):
-            mask = self.bias(positions, n_keys).to(x.dtype)
+            mask = self._bias(positions, n_keys, x.dtype, cache)
         if self.config.causal and len(positions) > 1:
             causal = causal_mask(len(positions), n_keys, x.dtype, x.device)
             mask = causal if mask is None else mask + causal
@@ -135,6 +140,26 @@ class Stack(nn.Module):
             padding = padding_mask(attention_mask, x.dtype)
             mask = padding if mask is None else mask + padding
         return mask
+
+    @staticmethod
+    def _memory_mask(mask: Tensor, dtype: torch.dtype, cache: KVCache | None) -> Tensor:
+        """(B, Ts) of ones and zeros to an additive mask (B, 1, 1, Ts), once for all steps."""
+        if cache is None:
+            return padding_mask(mask, dtype)
+        if cache.memory_mask is None:
+            cache.memory_mask = padding_mask(mask, dtype)
+        return cache.memory_mask
+
+    def _bias(
+        self, positions: Tensor, n_keys: int, dtype: torch.dtype, cache: KVCache | None
+    ) -> Tensor:  # fmt: skip
+        """(1, H, Tq, Tk). It depends on distances alone, so what one position sees serves all steps."""
+        if cache is None or len(positions) > 1:
+            return self.bias(positions, n_keys).to(dtype)  # type: ignore[no-any-return]
+        if cache.bias is None or cache.bias.size(3) < n_keys:
+            room = max(ROOM, 2 * n_keys)
+            cache.bias = self.bias(torch.tensor([room - 1], device=positions.device), room).to(dtype)
+        return cache.bias[..., cache.bias.size(3) - n_keys :]
 
     def freeze(self, n_layers: int) -> None:
         """Stop training the first `n_layers` blocks and what comes before them.

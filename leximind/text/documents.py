@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,11 +29,28 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CHARSET = re.compile(rb"""(?:charset|encoding)\s{0,9}=\s{0,9}["']?([a-zA-Z0-9._:-]{2,40})""")
+# Files of these kinds are known by what stands in their first bytes, whatever their names end on.
+_SIGNS: Final = ((b"%PDF-", ".pdf"), (b"mimetypeapplication/epub+zip", ".epub"))
 _HYPHENATED = re.compile(r"(?<=[a-z])[-\u2010]\n(?=[a-z])")
 
 
+@dataclass(frozen=True)
+class Document:
+    """The text of a file, as it stands, and full sentences about what of the file is not in it."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
 def read_document(path: str | Path) -> str:
-    """Read the text of a .txt, .md, .html, .pdf or .epub file, as it stands: see ``clean`` for the rest.
+    """The text of what ``open_document`` opens."""
+    return open_document(path).text
+
+
+def open_document(path: str | Path) -> Document:
+    """Read a .txt, .md, .html, .pdf or .epub file, as it stands: see ``clean`` for the rest.
+
+    A PDF or an EPUB file under another of these endings is read as what it is.
 
     Raises:
         NotFoundError: there is no such file.
@@ -42,8 +60,7 @@ def read_document(path: str | Path) -> str:
     path = Path(path)
     if not path.is_file():
         raise NotFoundError(f"There is no file {path.name!r}.", hint="Check the path.")
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in _READERS:
         raise InputError(
             f"{path.name!r} cannot be read: one of {', '.join(_READERS)} was expected.",
             hint="Save it as one of these, or paste its text.",
@@ -54,17 +71,21 @@ def read_document(path: str | Path) -> str:
             f"{path.name!r} has {n_bytes:,} bytes, but at most {MAX_FILE_BYTES:,} are read.",
             hint="Take a part of it.",
         )
-    text = reader(path)
-    if not text.strip():
+    with path.open("rb") as file:
+        beginning = file.read(64)
+    kind = next((ending for sign, ending in _SIGNS if sign in beginning), path.suffix.lower())
+    found = _READERS[kind](path)
+    document = Document(found) if isinstance(found, str) else found
+    if not document.text.strip():
         raise InputError(
             f"There is no text in {path.name!r}.", hint="Is it empty, or a scan without its text?"
         )
-    if len(text) > MAX_CHARS:
+    if len(document.text) > MAX_CHARS:
         raise InputError(
-            f"{path.name!r} has {len(text):,} characters, but at most {MAX_CHARS:,} are read.",
+            f"{path.name!r} has {len(document.text):,} characters, but at most {MAX_CHARS:,} are read.",
             hint="Take a part of it.",
         )
-    return text
+    return document
 
 
 def _read_text(path: Path) -> str:
@@ -84,7 +105,7 @@ def _read_markdown(path: Path) -> str:
     return strip_markup(MarkdownIt("commonmark").enable("table").render(text))
 
 
-def _read_pdf(path: Path) -> str:
+def _read_pdf(path: Path) -> Document:
     import pypdf
     from pypdf.errors import DependencyError
 
@@ -112,7 +133,10 @@ def _read_pdf(path: Path) -> str:
     # A damaged file fails in pypdf in any of a dozen ways (KeyError, RecursionError, zlib.error and so on).
     except Exception as error:
         raise InputError(f"{path.name!r} is a damaged PDF file.", hint="Open it and save it anew.") from error
-    return "\n".join(pages)
+    n_empty = pages.count("")
+    skipped = "1 page holds" if n_empty == 1 else f"{n_empty:,} pages hold"
+    note = f"{skipped} no text, perhaps a picture or a scan; the other {len(pages) - n_empty:,} were read."
+    return Document("\n".join(pages), (note,) if n_empty else ())
 
 
 def _decode(data: bytes, name: str, declared: str = "") -> str:
@@ -129,7 +153,7 @@ def _decode(data: bytes, name: str, declared: str = "") -> str:
     return data.decode("cp1252", "replace")
 
 
-_READERS: Final[dict[str, Callable[[Path], str]]] = {
+_READERS: Final[dict[str, Callable[[Path], str | Document]]] = {
     ".txt": _read_text,
     ".md": _read_markdown,
     ".html": _read_html,

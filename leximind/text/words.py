@@ -22,6 +22,9 @@ STOPWORDS: Final = frozenset(
 )
 
 
+_BETWEEN: Final = " \n\"'“‘("
+
+
 def content_words(text: str) -> list[str]:
     """The words of `text` that carry meaning, in lower case, in order."""
     words = (match[0].lower().replace("’", "'") for match in WORD.finditer(text))
@@ -38,7 +41,10 @@ class Casing:
         inner: dict[str, Counter[str]] = {}
         outer: dict[str, Counter[str]] = {}
         for match in WORD.finditer(source):
-            before = source[: match.start()].rstrip(" \n\"'“‘(")[-1:]
+            at = match.start()
+            while at and source[at - 1] in _BETWEEN:
+                at -= 1
+            before = source[at - 1 : at] if at else ""
             counts = outer if not before or before in ".!?:" else inner
             counts.setdefault(match[0].lower(), Counter())[match[0]] += 1
         self.spelling = {word: spellings.most_common(1)[0][0] for word, spellings in inner.items()}

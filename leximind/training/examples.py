@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -108,23 +107,3 @@ def key_sentence(text: str, title: str, scorer: RougeScorer) -> str | None:
 
     best = sentences[max(range(len(sentences)), key=closeness)]
     return best if 6 <= len(best.split()) <= 32 else None
-
-
-def summary_pairs(data: Path, n_titles: int, n_keys: int, seed: int) -> list[tuple[str, str, str]]:
-    """Source, summary, kind: abstracts with titles, texts with key sentences, SciTLDR with its summaries."""
-    papers = pd.read_parquet(data / "papers/arxiv_papers.parquet", columns=["title", "abstract"])
-    papers = papers.sample(n=min(len(papers), n_titles + n_keys), random_state=seed)
-    pairs = [(row.abstract, row.title, "title") for row in papers.head(n_titles).itertuples()]
-    scorer = RougeScorer(["rouge1"])
-    passages = pd.read_parquet(data / "topic/topic_train.parquet")
-    passages = passages[passages["kind"] == "book_passage"].sample(frac=1.0, random_state=seed)["text"]
-    texts = [(row.abstract, row.title) for row in papers.iloc[n_titles:].itertuples()]
-    texts += [(passage, "") for passage in passages.head(n_keys // 2)]
-    for text, title in texts:
-        if (best := key_sentence(text, title, scorer)) is not None:
-            pairs.append((text, best, "key"))
-    tldr = pd.read_parquet(data / "summarization/scitldr_train.parquet")
-    pairs += [(row.source, target, "tldr") for row in tldr.itertuples() for target in row.targets]
-    blurbs = pd.read_parquet(data / "summarization/book_pairs.parquet")
-    pairs += [(row.description, row.short_description, "tldr") for row in blurbs.itertuples()]
-    return pairs

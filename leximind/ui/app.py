@@ -1,22 +1,30 @@
-"""The page: a masthead and three tabs, put together and served."""
+"""The page: a masthead and five tabs, put together and served."""
 
 import html
+import sys
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 import gradio as gr
 from markupsafe import Markup
+from starlette.middleware import Middleware
 
 from leximind import api
 from leximind.errors import InputError
 from leximind.service import Service
 from leximind.settings import ASSETS, Settings
-from leximind.ui.about import build_about
 from leximind.ui.address import TABS, read_view
-from leximind.ui.discover import build_discover, show
+from leximind.ui.discover import build_discover, show_discover
+from leximind.ui.gate import Gate
+from leximind.ui.insights import build_insights
 from leximind.ui.live import build_live
+from leximind.ui.map import build_map, show_map
 from leximind.ui.markup import fill, template
+from leximind.ui.shelf import build_shelf, show_shelf
+from leximind.ui.stage import NOTHING_ASKED, Asked
 
+SWITCH = 0.0005  # seconds
 TAGLINE = "Find your next book or paper by topic, by feeling and by meaning."
 
 _MASTHEAD = template(
@@ -29,15 +37,37 @@ _MASTHEAD = template(
 )
 _HEAD = (
     f'<meta name="description" content="{html.escape(TAGLINE)}">'
+    '<meta property="og:type" content="website"><meta property="og:title" content="LexiMind">'
+    f'<meta property="og:description" content="{html.escape(TAGLINE)}">'
     '<meta name="theme-color" content="#faf9f6" media="(prefers-color-scheme: light)">'
     '<meta name="theme-color" content="#15171b" media="(prefers-color-scheme: dark)">'
 )
 
 
+SCRIPTS = (
+    "controls.js",
+    "insights.js",
+    "live.js",
+    "map-points.js",
+    "map-labels.js",
+    "map-paint.js",
+    "map-steer.js",
+    "map-words.js",
+    "map.js",
+    "shelf.js",
+    "work.js",
+)
+"""Scripts that run once on the page; ``app.js`` runs in each of our components."""
+
+
+FOLLOWING = ("discover", "map", "shelf")
+"""The pages that follow the address."""
+
+
 def build(service: Service) -> gr.Blocks:
     """The page over a service; nothing is loaded and nothing listens yet."""
-    script = (ASSETS / "app.js").read_text(encoding="utf-8")
-    logo = Markup((ASSETS / "logo.svg").read_text(encoding="utf-8"))  # our own file
+    script = read_asset("app.js")
+    logo = Markup(read_asset("logo.svg"))  # our own file
     page = gr.Blocks(title="LexiMind", analytics_enabled=False, fill_width=True, delete_cache=(3600, 3600))
     with page:
         masthead = gr.HTML(
@@ -49,24 +79,28 @@ def build(service: Service) -> gr.Blocks:
         with gr.Tabs(elem_id="lm-tabs", selected="discover") as tabs:
             with gr.Tab("Discover", id="discover") as discover:
                 search, stage = build_discover(service, script)
+            with gr.Tab("Map", id="map") as world:
+                seeking, chart = build_map(service, script)
             with gr.Tab("Live", id="live") as live:
                 findings = build_live(service, script)
-            with gr.Tab("About", id="about") as about:
-                facts = build_about(service, script)
+            with gr.Tab("Shelf", id="shelf") as shelf:
+                saved = build_shelf(service, script)
+            with gr.Tab("Insights", id="insights") as insights:
+                facts = build_insights(service, script, insights)
+        api.register(service)
 
-        def answer(params: dict[str, str], turn: int = 0) -> tuple[Markup, dict[str, Any]]:
-            return show(service, params, turn), gr.update(selected=read_view(params)[0].tab)
+        def open_address(event: gr.EventData) -> tuple[Any, ...]:
+            return answer(service, *read_question(event))
 
-        def open_address(event: gr.EventData) -> tuple[Markup, dict[str, Any]]:
-            asked = event._data if isinstance(event._data, dict) else {}
-            turn = asked.get("turn")
-            return answer(read_search(str(asked.get("search", ""))), turn if isinstance(turn, int) else 0)
+        def stay_on_list(event: gr.EventData) -> Any:
+            return answer(service, *read_question(event), only="discover")[0]
 
-        def open_first(request: gr.Request) -> tuple[Any, Any]:
+        def stay_on_map(event: gr.EventData) -> Any:
+            return answer(service, *read_question(event), only="map")[1]
+
+        def open_first(request: gr.Request) -> tuple[Any, ...]:
             params = dict(request.query_params)
-            if not params:
-                return gr.skip(), gr.skip()
-            return answer(params)
+            return answer(service, params, NOTHING_ASKED) if params else (gr.skip(),) * 4
 
         private: dict[str, Any] = {
             "queue": False,
@@ -74,13 +108,47 @@ def build(service: Service) -> gr.Blocks:
             "api_visibility": "private",
             "trigger_mode": "multiple",
         }
-        sources = (masthead, search, stage, findings, facts)
-        gr.on([source.select for source in sources], open_address, None, [stage, tabs], **private)
-        page.load(open_first, None, [stage, tabs], **private)
-        for name, tab in zip(TABS, (discover, live, about), strict=True):
+        pages = [stage, chart, saved, tabs]
+        sources = (masthead, search, stage, seeking, chart, findings, saved, facts)
+        gr.on([source.select for source in sources], open_address, None, pages, **private)
+        # As assets/app.js has it.
+        gr.on([source.submit for source in sources], stay_on_list, None, stage, **private)
+        gr.on([source.apply for source in sources], stay_on_map, None, chart, **private)
+        page.load(open_first, None, pages, **private)
+        for name, tab in zip(TABS, (discover, world, live, shelf, insights), strict=True):
             tab.select(None, js=f"() => window.lexiMind?.enter({name!r})", **private)
-        api.register(service)
     return page
+
+
+def answer(
+    service: Service, params: dict[str, str], asked: Asked, only: str = ""
+) -> tuple[Any, ...]:  # fmt: skip
+    """What an address asks for: the values of Discover, Map and Shelf, of which at most one changes, and
+    the tab to open.
+
+    Args:
+        only: leave the pages as they are unless it is this one that is asked for.
+    """
+    view, notes = read_view({name: value for name, value in params.items() if name != "surprise"})
+    if "surprise" in params:
+        view = replace(view, work=service.surprise(asked.seen).id, tab="discover")
+    told = [service.note, *notes]
+    pages: list[Any] = [gr.skip()] * len(FOLLOWING)
+    if view.tab in FOLLOWING and only in ("", view.tab):
+        show = {"discover": show_discover, "map": show_map, "shelf": show_shelf}[view.tab]
+        pages[FOLLOWING.index(view.tab)] = show(service, view, asked, told)
+    return (*pages, gr.update(selected=view.tab))
+
+
+def read_asset(name: str) -> str:
+    """One of our own text files."""
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def read_question(event: gr.EventData) -> tuple[dict[str, str], Asked]:
+    """The address that the browser asks for, and what it tells besides; whatever it sent."""
+    told = event._data if isinstance(event._data, dict) else {}
+    return read_search(str(told.get("search", ""))), Asked.read(told)
 
 
 def read_search(search: str) -> dict[str, str]:
@@ -93,6 +161,8 @@ def launch(settings: Settings, *, block: bool = True) -> gr.Blocks:
 
     With ``block=False`` the call returns as soon as the server is up; ``close()`` the result to stop it.
     """
+    # Each time it has something to do, the server's loop waits this long for a thread that draws a page.
+    sys.setswitchinterval(SWITCH)
     service = Service.from_settings(settings)
     page = build(service)
     serve(page, settings)
@@ -123,8 +193,8 @@ def _launch(page: gr.Blocks, settings: Settings) -> str:
         server_port=settings.port,
         prevent_thread_lock=True,
         theme=make_theme(),
-        css_paths=ASSETS / "style.css",
-        head=_HEAD,
+        css_paths=[ASSETS / "style.css", *sorted((ASSETS / "pages").glob("*.css"))],
+        head=_HEAD + "".join(f"<script>{read_asset(name)}</script>" for name in SCRIPTS),
         favicon_path=ASSETS / "favicon.svg",
         footer_links=[],
         run_history=False,
@@ -134,6 +204,8 @@ def _launch(page: gr.Blocks, settings: Settings) -> str:
         pwa=False,
         max_file_size="5mb",
         show_error=False,
+        mcp_server=api.offer_tools(settings.mcp),
+        app_kwargs={"middleware": [Middleware(Gate, endpoints=api.ENDPOINTS)]},
         quiet=False,
     )
     return address

@@ -1,6 +1,5 @@
-"""Works as cards: a typographic cover drawn from the title, and what one needs to choose."""
+"""Works as cards: a cover, and what one needs to choose."""
 
-import zlib
 from collections.abc import Callable, Iterable
 
 from markupsafe import Markup
@@ -9,35 +8,40 @@ from leximind.labels import EMOTION_FAMILIES
 from leximind.library.filters import write_year
 from leximind.library.work import Work
 from leximind.service import Hit
+from leximind.ui.covers import draw_cover
 from leximind.ui.markup import fill, join, keep_marks, template
+
+__all__ = ["SURE", "draw_card", "draw_cards", "draw_cover", "draw_save", "draw_tone"]
+__all__ += ["name_authors", "name_topic"]
 
 # Below this share the model was in two minds, and the page says so.
 SURE = 0.5
-_N_MOTIFS, _N_SHADES = 6, 3
 _FAMILY = {name: family for family, names in EMOTION_FAMILIES.items() for name in names}
 
-_COVER = template(
-    """
-<span class="lm-cover lm-cover-{{ work.kind }} lm-topic-{{ work.topic|lower }}
- lm-motif-{{ motif }} lm-shade-{{ shade }}{% if long %} lm-cover-long{% endif %}" aria-hidden="true">
-<span class="lm-cover-title">{{ title }}</span>
-<span class="lm-cover-author">{{ author }}</span></span>
-"""
-)
 _CARD = template(
     """
 <li class="lm-card">
 {{ cover }}
 <div class="lm-card-text">
-  <p class="lm-kicker">{{ kind }}{% if work.year is not none %} · {{ year }}{% endif %}
-  · <span class="lm-topic-name lm-topic-{{ work.topic|lower }}">{{ topic }}</span></p>
-  <h3><a class="lm-title" href="{{ href }}" data-work="{{ work.id }}">{{ work.title }}</a></h3>
-  {% if authors %}<p class="lm-authors">{{ authors }}</p>{% endif %}
-  <p class="lm-summary">{{ summary }}</p>
-  {{ tone }}
-  {% if reasons %}<p class="lm-reasons">{{ reasons|join(" · ") }}</p>{% endif %}
+<p class="lm-kicker">{{ kind }}{% if year %} · {{ year }}{% endif %}
+ · <span class="lm-topic-name lm-topic-{{ work.topic|lower }}">{{ topic }}</span></p>
+<h3><a class="lm-title" href="{{ href }}" data-work="{{ work.id }}">{{ work.title }}</a></h3>
+{% if authors %}<p class="lm-authors">{{ authors }}</p>{% endif %}
+<p class="lm-summary">{{ summary }}</p>
+{{ tone }}
+{% if reasons %}
+<p class="lm-reasons"><span class="lm-hidden">Why: </span>{{ reasons|join(" · ") }}</p>
+{% endif %}
+{{ save }}
 </div>
 </li>
+"""
+)
+_SAVE = template(
+    """
+<button type="button" class="lm-save" data-save="{{ work.id }}" aria-pressed="false">
+<svg viewBox="0 0 12 16" aria-hidden="true"><path d="M1 1h10v14l-5-4-5 4z"/></svg>
+<span class="lm-save-word">Save</span><span class="lm-hidden"> {{ work.title }}</span></button>
 """
 )
 _TONE = template(
@@ -51,21 +55,9 @@ _TONE = template(
 )
 
 
-def draw_cover(work: Work) -> Markup:
-    """A cover in the topic's colour; motif and shade follow from the id, so a work keeps its cover."""
-    number = zlib.crc32(work.id.encode())
-    title = work.title.split(":")[0] if len(work.title) > 60 else work.title
-    surname = work.authors[0].split()[-1] if work.authors and work.authors[0].split() else ""
-    others = " et al." if len(work.authors) > 2 else ""
-    return fill(
-        _COVER,
-        work=work,
-        motif=number % _N_MOTIFS,
-        shade=number // _N_MOTIFS % _N_SHADES,
-        title=title,
-        long=len(title) > 38 or max(map(len, title.split()), default=0) > 9,
-        author=surname + others,
-    )
+def draw_save(work: Work) -> Markup:
+    """The button that puts a work on the visitor's shelf or takes it off; ``shelf.js`` brings it to life."""
+    return fill(_SAVE, work=work)
 
 
 def draw_tone(tone: Iterable[str], limit: int = 3) -> Markup:
@@ -95,12 +87,13 @@ def draw_card(hit: Hit, href: str, *, reasons: bool = False) -> Markup:
         href=href,
         cover=draw_cover(work),
         kind=work.kind.capitalize(),
-        year=None if work.year is None else write_year(work.year),
+        year="" if work.year is None else write_year(work.year),
         topic=name_topic(work),
         authors=name_authors(work.authors),
         summary=keep_marks(hit.snippet) if "<mark>" in hit.snippet else work.summary,
         tone=draw_tone(work.tone),
         reasons=hit.reasons if reasons else (),
+        save=draw_save(work),
     )
 
 

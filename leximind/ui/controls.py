@@ -1,152 +1,241 @@
-"""What stands above and below the cards: topics, filters with counts, the sentence, chips, pages."""
+"""The filters beside the grid: native controls with live counts. ``controls.js`` turns them into addresses.
+
+A control says which parameter of the address it belongs to (``data-param``); what stands in the others of
+its group comes along. Choices without works stay, disabled, so that nothing moves under the pointer.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup
 
-from leximind.labels import TOPICS
-from leximind.library.filters import write_year
-from leximind.service import Facets, Page, Sort
+from leximind.labels import EMOTION_FAMILIES, TOPICS
+from leximind.library.filters import LENGTHS, write_year
+from leximind.library.moods import MOODS, MOST
+from leximind.service import Facets, Page, Service
 from leximind.ui.address import View
-from leximind.ui.markup import fill, template
+from leximind.ui.markup import fill, join, template
 
-_SORT_NAMES: dict[Sort, str] = {
-    "relevance": "Best match",
-    "title": "Title",
-    "newest": "Newest first",
-    "oldest": "Oldest first",
-}
+_N_FIRST = 4
+_FAMILY_NAMES = {"positive": "Good feelings", "negative": "Bad feelings", "ambiguous": "Mixed feelings"}
+_STEPS = {-2: "much less", -1: "less", 0: "as it comes", 1: "more", 2: "much more"}
 
-_TOPICS = template(
+_COLUMN = template(
     """
-<nav class="lm-topics" aria-label="Topics">
-{% for name, count, href, current in topics %}
-<a href="{{ href }}" class="lm-topic-{{ name|lower }}{% if not count %} lm-none{% endif %}"
- {%- if current %} aria-current="true"{% endif %}>{{ name }}
- <span class="lm-count">{{ count|thousands }}</span></a>
-{% endfor %}
-</nav>
-"""
-)
-_FILTERS = template(
-    """
-<form class="lm-filters" aria-label="Filters">
-{% for label, options in menus %}
-<label><span class="lm-hidden">{{ label }}</span>
-<select data-go="change" aria-label="{{ label }}">
-{% for text, href, chosen in options %}
-<option value="{{ href }}"{% if chosen %} selected{% endif %}>{{ text }}</option>
-{% endfor %}
-</select></label>
-{% endfor %}
-<fieldset class="lm-years" title="Years before our era are negative"><legend class="lm-hidden">Years</legend>
-<input type="number" name="from" step="1" aria-label="From year" value="{{ first }}"
- placeholder="{{ placeholders[0] }}">
-<span aria-hidden="true">to</span>
-<input type="number" name="to" step="1" aria-label="To year" value="{{ last }}"
- placeholder="{{ placeholders[1] }}">
-</fieldset>
-</form>
-"""
-)
-_SHOWN = template(
-    """
-<div class="lm-shown">
-<h2 class="lm-sentence"><span role="status">{{ sentence }}</span></h2>
-{% if chips %}
-<ul class="lm-chips" aria-label="Filters in force">
-{% for text, href in chips %}
-<li><a href="{{ href }}" aria-label="Remove: {{ text }}">{{ text }} <span aria-hidden="true">×</span></a></li>
-{% endfor %}
-<li class="lm-clear"><a href="?">Clear all</a></li>
-</ul>
+<details class="lm-sheet" id="lm-sheet">
+<summary>Filters
+{% if n_active %}
+<span class="lm-badge">{{ n_active }}<span class="lm-hidden"> in force</span></span>
 {% endif %}
-</div>
+</summary>
+<form class="lm-filters" aria-label="Filters">
+{{ groups }}
+<button type="button" class="lm-done" data-close="lm-sheet">Show {{ total|thousands }} works</button>
+</form>
+</details>
 """
 )
-_PAGES = template(
+_CHOICES = template(
     """
-<nav class="lm-pages" aria-label="Pages">
-{% if before %}<a href="{{ before }}" rel="prev">← Previous</a>{% else %}<span></span>{% endif %}
-<span>Page {{ page }} of {{ n_pages }}</span>
-{% if after %}<a href="{{ after }}" rel="next">Next →</a>{% else %}<span></span>{% endif %}
-</nav>
+<fieldset class="lm-group lm-group-{{ param }}"><legend>{{ legend }}</legend>
+{% for choice in choices %}
+<label class="lm-option{% if not choice.count and not choice.chosen %} lm-none{% endif %}
+ {%- if choice.look %} {{ choice.look }}{% endif %}">
+<input type="{{ kind }}" id="lm-{{ param }}-{{ loop.index }}" data-param="{{ param }}"
+ value="{{ choice.value }}"
+ {%- if kind == "radio" %} name="lm-{{ param }}"{% endif %}
+ {%- if choice.chosen %} checked{% elif not choice.count %} disabled{% endif %}>
+<span>{{ choice.text }}{% if choice.hint %} <small>{{ choice.hint }}</small>{% endif %}</span>
+<span class="lm-count">{{ choice.count|thousands }}</span></label>
+{% endfor %}
+</fieldset>
+"""
+)
+_MOODS = template(
+    """
+<fieldset class="lm-group lm-moods"><legend>Mood <small>ranks, leaves nothing out</small></legend>
+<p class="lm-mood-ends" aria-hidden="true"><span>less</span><span>more</span></p>
+{% for name, weight in moods %}
+<div class="lm-mood lm-mood-{{ name }}{% if weight %} lm-on{% endif %}">
+<label for="lm-mood-{{ name }}">{{ name|capitalize }}</label>
+<input type="range" id="lm-mood-{{ name }}" data-mood="{{ name }}" min="-{{ most }}" max="{{ most }}" step="1"
+ value="{{ weight }}" aria-valuetext="{{ steps[weight] }}">
+</div>
+{% endfor %}
+</fieldset>
+"""
+)
+_FEELINGS = template(
+    """
+<fieldset class="lm-group lm-feelings"><legend>Feelings <small>with + or without −</small></legend>
+{% for family, name, first, rest, is_open in families %}
+<h3 class="lm-family lm-{{ family }}">{{ name }}</h3>
+<ul>{% for row in first %}{{ row }}{% endfor %}</ul>
+{% if rest %}
+<details class="lm-rest" id="lm-rest-{{ family }}"{% if is_open %} open{% endif %}>
+<summary>{{ rest|length }} more</summary>
+<ul>{% for row in rest %}{{ row }}{% endfor %}</ul></details>
+{% endif %}
+{% endfor %}
+</fieldset>
+"""
+)
+_FEELING = template(
+    """
+<li class="lm-feeling{% if idle and not count %} lm-none{% endif %}">
+<label for="lm-feel-{{ name }}">{{ name }}</label> <span class="lm-count">{{ count|thousands }}</span>
+<input type="checkbox" class="lm-with" id="lm-feel-{{ name }}" data-param="feel" value="{{ name }}"
+ aria-label="With {{ name }}"{% if is_in %} checked{% endif %}{% if idle and not count %} disabled{% endif %}>
+<input type="checkbox" class="lm-without" id="lm-not-{{ name }}" data-param="not" value="{{ name }}"
+ aria-label="Without {{ name }}"{% if is_out %} checked{% endif %}
+ {%- if idle and count in (0, total) %} disabled{% endif %}></li>
+"""
+)
+_CENTURIES = template(
+    """
+<fieldset class="lm-group lm-centuries" style="--n:{{ bars|length }}"><legend>Written</legend>
+<svg class="lm-histogram" viewBox="0 0 {{ bars|length * 10 }} 40" preserveAspectRatio="none"
+ aria-hidden="true">
+{% for height, is_in in bars %}
+<rect x="{{ loop.index0 * 10 + 1 }}" y="{{ (40 - height)|round(1) }}" width="8" height="{{ height }}"
+ {%- if not is_in %} class="lm-outside"{% endif %}/>
+{% endfor %}
+</svg>
+<div class="lm-span">
+{% for end in ends %}
+<input type="range" class="lm-{{ end.param }}" id="lm-century-{{ end.param }}" data-century="{{ end.param }}"
+ min="{{ low }}" max="{{ high }}" step="1" value="{{ end.century }}" aria-label="{{ end.label }} century"
+ aria-valuetext="{{ end.text }}">
+{% endfor %}
+</div>
+<div class="lm-years">
+{% for end in ends %}
+<label><span class="lm-hidden">{{ end.label }} </span><span aria-hidden="true">{{ end.word }}</span>
+<input type="number" id="lm-year-{{ end.param }}" name="{{ end.param }}" step="1" value="{{ end.year }}"
+ aria-label="{{ end.label }} year" placeholder="{{ end.placeholder }}"></label>
+{% endfor %}
+</div>
+</fieldset>
 """
 )
 
 
-def draw_topics(view: View, facets: Facets) -> Markup:
-    """The seven topics as links with counts; the current one takes the filter off again."""
-    chosen = view.filters.topics
-    topics = [("All", sum(facets.topics.values()), view.filtered(topics=()), not chosen)]
-    for name in TOPICS:
-        current = name in chosen
-        href = view.filtered(topics=() if current else (name,))
-        topics.append((name, facets.topics.get(name, 0), href, current))
-    return fill(_TOPICS, topics=topics)
+@dataclass(frozen=True)
+class _Choice:
+    value: str
+    text: str
+    count: int
+    chosen: bool
+    look: str = ""
+    hint: str = ""
 
 
-def draw_filters(view: View, facets: Facets) -> Markup:
-    """Menus whose options are addresses, so choosing needs no logic in the browser."""
-    filters = view.filters
-    kinds = [("Books and papers", view.filtered(kind=""), not filters.kind)]
+@lru_cache(maxsize=2)
+def count_whole(service: Service) -> Facets:
+    """The counts without any filter: they fix the order of the feelings and the ends of the years."""
+    return service.browse(page_size=1).facets
+
+
+def draw_controls(service: Service, view: View, page: Page, n_active: int) -> Markup:
+    """The column of filters, with the works that each choice would give."""
+    whole = count_whole(service)
+    groups = [
+        _draw_kinds(view, page.facets),
+        _draw_topics(view, page.facets),
+        _draw_moods(view),
+        _draw_feelings(view, page, whole),
+        _draw_centuries(view, page.facets, whole),
+        _draw_lengths(view, page.facets),
+    ]
+    return fill(_COLUMN, groups=join(groups), n_active=n_active, total=page.total)
+
+
+def _draw_kinds(view: View, facets: Facets) -> Markup:
+    kinds = [_Choice("", "All", sum(facets.kinds.values()), not view.filters.kind)]
     for kind, plural in (("book", "Books"), ("paper", "Papers")):
-        label = f"{plural} ({facets.kinds.get(kind, 0):,})"
-        kinds.append((label, view.filtered(kind=kind), filters.kind == kind))
-    used = {*filters.emotions, *filters.exclude_emotions}
-    by_count = sorted(facets.emotions.items(), key=lambda item: (-item[1], item[0]))
-    free = [(name, count) for name, count in by_count if count and name not in used]
-    feels = [("Any feeling" if not filters.emotions else "And also…", view.link(page=view.page), True)]
-    feels += [
-        (f"{name} ({count:,})", view.filtered(emotions=(*filters.emotions, name)), False)
-        for name, count in free
+        kinds.append(_Choice(kind, plural, facets.kinds.get(kind, 0), view.filters.kind == kind))
+    return fill(_CHOICES, legend="Kind", param="kind", kind="radio", choices=kinds)
+
+
+def _draw_topics(view: View, facets: Facets) -> Markup:
+    topics = [
+        _Choice(
+            name, name, facets.topics.get(name, 0), name in view.filters.topics, f"lm-topic-{name.lower()}"
+        )
+        for name in TOPICS
     ]
-    leaves = [("But not…", view.link(page=view.page), True)]
-    leaves += [
-        (f"not {name} ({count:,})", view.filtered(exclude_emotions=(*filters.exclude_emotions, name)), False)
-        for name, count in free
+    return fill(_CHOICES, legend="Topic", param="topic", kind="checkbox", choices=topics)
+
+
+def _draw_lengths(view: View, facets: Facets) -> Markup:
+    chosen = view.filters.length
+    total = sum(facets.kinds.values()) if not view.filters.kind else facets.kinds.get(view.filters.kind, 0)
+    lengths = [_Choice("", "Any", total, not chosen)]
+    for name, (least, limit) in LENGTHS.items():
+        hint = f"{least:,} words or more" if limit is None else f"under {limit:,} words"
+        lengths.append(
+            _Choice(name, name.capitalize(), facets.lengths.get(name, 0), chosen == name, "", hint)
+        )
+    return fill(_CHOICES, legend="Length", param="length", kind="radio", choices=lengths)
+
+
+def _draw_moods(view: View) -> Markup:
+    moods = [(name, view.mood.weight(name)) for name in MOODS]
+    return fill(_MOODS, moods=moods, most=MOST, steps=_STEPS)
+
+
+def _draw_feelings(view: View, page: Page, whole: Facets) -> Markup:
+    wanted, unwanted = view.filters.emotions, view.filters.exclude_emotions
+
+    def draw(name: str) -> Markup:
+        count = page.facets.emotions.get(name, 0)
+        is_in, is_out = name in wanted, name in unwanted
+        return fill(
+            _FEELING,
+            name=name,
+            count=count,
+            total=page.total,
+            is_in=is_in,
+            is_out=is_out,
+            idle=not (is_in or is_out),
+        )
+
+    families = []
+    for family, title in _FAMILY_NAMES.items():
+        names = [name for name in EMOTION_FAMILIES[family] if whole.emotions.get(name)]
+        names.sort(key=lambda name: -whole.emotions[name])
+        first, rest = names[:_N_FIRST], names[_N_FIRST:]
+        is_open = any(name in wanted or name in unwanted for name in rest)
+        families.append((family, title, [*map(draw, first)], [*map(draw, rest)], is_open))
+    return fill(_FEELINGS, families=families)
+
+
+def _draw_centuries(view: View, facets: Facets, whole: Facets) -> Markup:
+    """Works a century, on a scale of square roots, and a slider whose two ends take whole centuries."""
+    if not whole.centuries:
+        return Markup("")
+    low, high = min(whole.centuries) // 100, max(whole.centuries) // 100
+    first, last = view.filters.year_from, view.filters.year_to
+    start = low if first is None else min(max(first // 100, low), high)
+    end = high if last is None else min(max(last // 100, low), high)
+    most = max(facets.centuries.values(), default=1)
+    bars = [
+        (round(40 * (facets.centuries.get(century * 100, 0) / most) ** 0.5, 1), start <= century <= end)
+        for century in range(low, high + 1)
     ]
-    menus = [("Kind", kinds), ("Feeling", feels), ("Leave out a feeling", leaves)]
-    if not view.query:
-        orders = [(name, view.link(sort=sort), view.sort == sort) for sort, name in _SORT_NAMES.items()]
-        menus.append(("Order", orders))
-    return fill(
-        _FILTERS,
-        menus=menus,
-        first="" if filters.year_from is None else filters.year_from,
-        last="" if filters.year_to is None else filters.year_to,
-        placeholders=[write_year(year) for year in facets.years] if facets.years else ("from", "to"),
-    )
-
-
-def draw_shown(view: View, page: Page, n_works: int) -> Markup:
-    """The sentence of what is shown, and one chip for each filter in force, which removes it."""
-    sentence = describe(page, n_works)
-    filters = view.filters
-    chips = [(f"“{view.query}”", view.link(query=""))] if view.query else []
-    if filters.kind:
-        chips.append((f"{filters.kind}s", view.filtered(kind="")))
-    for field, before in (("topics", ""), ("emotions", "feels "), ("exclude_emotions", "not ")):
-        labels: tuple[str, ...] = getattr(filters, field)
-        for label in labels:
-            rest = tuple(other for other in labels if other != label)
-            chips.append((before + label, view.filtered(**{field: rest})))
-    if filters.year_from is not None:
-        chips.append((f"from {filters.year_from}", view.filtered(year_from=None)))
-    if filters.year_to is not None:
-        chips.append((f"to {filters.year_to}", view.filtered(year_to=None)))
-    return fill(_SHOWN, sentence=sentence, chips=chips)
-
-
-def describe(page: Page, n_works: int) -> str:
-    """What is shown: ``All 96 works``, ``24 of 96 works: books about History that feel remorse``."""
-    if page.sentence == "all works":
-        return f"All {n_works:,} works"
-    asked = page.sentence.removeprefix("all ")
-    joint = asked.removeprefix("works") if asked.startswith("works") else f": {asked}"
-    return f"{page.total:,} of {n_works:,} works{joint}"
-
-
-def draw_pages(view: View, page: Page) -> Markup:
-    """Links to the pages before and after."""
-    before = view.link(page=page.page - 1) if page.page > 1 else ""
-    after = view.link(page=page.page + 1) if page.page < page.n_pages else ""
-    return fill(_PAGES, page=page.page, n_pages=page.n_pages, before=before, after=after)
+    spread = whole.years or (low * 100, high * 100 + 99)
+    ends = [
+        {
+            "param": param,
+            "label": label,
+            "word": word,
+            "century": century,
+            "year": "" if year is None else year,
+            "text": f"{word} {write_year(century * 100 + offset)}",
+            "placeholder": write_year(spread[index]),
+        }
+        for index, (param, label, word, century, year, offset) in enumerate(
+            [("from", "From", "from", start, first, 0), ("to", "To", "to", end, last, 99)]
+        )
+    ]
+    return fill(_CENTURIES, bars=bars, ends=ends, low=low, high=high)

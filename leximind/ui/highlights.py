@@ -17,7 +17,9 @@ Span = tuple[int, int, tuple[int, ...]]
 _HIGHLIGHTS = template(
     """
 <div class="lm-highlights">
-{% if names %}
+{% if not names %}
+<p class="lm-choice lm-quiet">No word stands for a feeling here.</p>
+{% else %}
 <fieldset class="lm-choice"><legend class="lm-hidden">Feeling to show</legend>
 <label><input type="radio" name="lm-cue" value="all" checked> <span>all</span></label>
 {% for name in names %}
@@ -26,7 +28,7 @@ _HIGHLIGHTS = template(
 {% endfor %}
 </fieldset>
 {% endif %}
-<div class="lm-read">
+<div class="lm-read" dir="auto" tabindex="0" role="region" aria-label="Your text">
 {%- for text, numbers, title in pieces -%}
 {%- if numbers -%}
 <mark class="{% for number in numbers %}lm-cue-{{ number }} {% endfor %}" title="{{ title }}">
@@ -38,6 +40,19 @@ _HIGHLIGHTS = template(
 </div>
 """
 )
+_PLAIN = template(
+    """
+<div class="lm-highlights">
+<p class="lm-choice"><span class="lm-ghost lm-ghost-short"></span></p>
+<div class="lm-read lm-unread" dir="auto">{{ text }}</div>
+</div>
+"""
+)
+
+
+def draw_plain(text: str) -> Markup:
+    """The beginning of a text whose feelings are not known yet, as large as it will be with its marks."""
+    return fill(_PLAIN, text=text[:MAX_CHARACTERS])
 
 
 def draw_highlights(text: str, cues: Mapping[str, Sequence[Cue]]) -> Markup:
