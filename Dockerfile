@@ -11,9 +11,11 @@ RUN python -m pip install --no-cache-dir ${TORCH_INDEX:+--index-url $TORCH_INDEX
  && python -m pip install --no-cache-dir -r requirements.txt
 
 COPY --chown=user . .
-RUN python -m pip install --no-cache-dir --no-deps -e .
+# Compiled here, since each container would otherwise do it anew at its start.
+RUN python -m pip install --no-cache-dir --no-deps -e . && python -m compileall -q leximind
 
 USER user
+# The README lists what else may be set, such as LEXIMIND_PRECISION=int8 for less memory.
 ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860 HF_HOME=/home/user/.cache/huggingface
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

@@ -17,7 +17,6 @@ to one click a think time each, so that a slow server lowers the load instead of
 import argparse
 import asyncio
 import html
-import json
 import os
 import random
 import re
@@ -34,8 +33,10 @@ from urllib.parse import urlencode
 
 import httpx
 import numpy as np
+from contest import report
+from machine import measure_memory
 from search_quality.run import read_questions
-from start import LIMIT, ROOT, free_port, resident_megabytes
+from start import LIMIT, ROOT, free_port
 from synthetic import make_library
 
 from leximind.labels import TOPICS
@@ -241,7 +242,7 @@ def time_server(folder: Path, n_visitors: int, seconds: float) -> dict[str, Any]
             "first_page": server["first_page"],
             "http": summarize(times) | {"per_second": len(times) / seconds},
             "visitors_share_of_a_processor": spent / (WARM + seconds),
-            "megabytes": resident_megabytes(server["pid"]),
+            "megabytes": measure_memory(server["pid"]).get("now", 0.0),
         }
 
 
@@ -257,27 +258,11 @@ def main() -> int:
     service = Service.from_settings(Settings(dataset=str(folder)))
     if service.note:
         raise RuntimeError(service.note)
-    report: dict[str, Any] = {"works": given.works, "visitors": given.visitors}
-    report["clicks"] = time_clicks(service, given.rounds)
-    report["threads"] = visit_in_threads(service, given.visitors, given.seconds)
-    report |= time_server(folder, given.visitors, given.seconds)
-    for name in ("search", "filter", "ours at the same", "naive"):
-        found = report["clicks"][name]
-        print(f"{name:<18} p50 {found['p50']:8.1f} ms  p95 {found['p95']:8.1f} ms  ({found['n']} clicks)")
-    print(f"{'ratio':<18} {report['clicks']['ratio']:12.1f}")
-    for name in ("threads", "http"):
-        found = report[name]
-        print(
-            f"{given.visitors} visitors, {name:<8} p50 {found['p50']:6.1f} ms  p95 {found['p95']:6.1f} ms  "
-            f"{found['per_second']:.0f} clicks a second"
-        )
-    print(f"visitors over HTTP took {report['visitors_share_of_a_processor']:.0%} of one processor")
-    first = report["first_page"]
-    cards = "with" if first["has_cards"] else "without"
-    print(f"first page {first['seconds']:.1f} s after the start, {cards} cards")
-    print(f"memory of the server at the end {report['megabytes']:,.0f} MB")
-    if given.output:
-        given.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    found: dict[str, Any] = {"works": given.works, "visitors": given.visitors}
+    found["clicks"] = time_clicks(service, given.rounds)
+    found["threads"] = visit_in_threads(service, given.visitors, given.seconds)
+    found |= time_server(folder, given.visitors, given.seconds)
+    report(found, given.output)
     return 0
 
 

@@ -1,9 +1,10 @@
 """How fast a build reads works, against plain loops over ``transformers`` with the same weights.
 
-``python benchmarks/build.py TABLE [--n 256] [--rounds 5] [--threads 2] [--output FILE.json]``: TABLE is a
-Parquet file with ``title`` and ``abstract``. The encoder is exported to two ``transformers.BertModel``s, the
-shared one and the emotions' branch, in fp32. Everybody does the same work: key sentence, topic and embedding
-from passages, emotions from units of a sentence or a few, with the very same heads; nobody runs the decoder.
+``python benchmarks/build.py [TABLE] [--n 256] [--rounds 5] [--threads 2] [--output FILE.json]``: TABLE is a
+Parquet or JSON Lines file with ``title`` and ``abstract``; without it the descriptions of the embedded
+library are read. The encoder is exported to two ``transformers.BertModel``s (``plain.py``), the shared one
+and the emotions' branch, in fp32. Everybody does the same work: key sentence, topic and embedding from
+passages, emotions from units of a sentence or a few, with the very same heads; nobody runs the decoder.
 
 - ``alone``: each sequence by itself, the loop that is written first.
 - ``document``: one text at a time, its units together.
@@ -12,91 +13,40 @@ from passages, emotions from units of a sentence or a few, with the very same he
 
 All take turns, the medians count, and how far the figures are from those of the loop is written down beside
 them. It also says which share of the time goes into cutting texts into tokens, which tells whether that is
-worth other processes.
+worth other processes. The bound is the encoder's multiply-adds over all tokens that are read, at the
+processor's peak in bf16, measured in the same run.
 
 docs/scale.md is computed from this and from ``benchmarks/build_whole.py`` by ``benchmarks/scale.py``.
 """
 
 import argparse
-import re
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import plain
 import torch
-import transformers
-from contest import report
+from bounds import count_encoder
+from contest import measure_peak, report
+from papers import Papers
 from torch import Tensor
 
 from builders.analyse import Description, analyse
 from builders.reader import ModelReader
 from builders.sources import Entry
-from leximind.inference import reading as reading_module
 from leximind.inference.analyzer import LexiMind
 from leximind.inference.extracts import key_sentences
-from leximind.model.multitask import MultiTask
 from leximind.settings import MODEL_DIR
 from leximind.text.passages import Passage, split_passages, split_units
-from leximind.text.tokenizer import pad
 
 BATCH = 32
 PRECISIONS = ("fp32", "bf16", "int8")
 PLAIN = ("alone", "document", "batched")
-# Ours to theirs: the reverse of leximind.model.weights.BERT_KEYS.
-KEYS = (
-    (r"^position\.table$", "embeddings.position_embeddings.weight"),
-    (r"^embedding_norm\.", "embeddings.LayerNorm."),
-    (r"^blocks\.(\d+)\.self_attention\.q\.", r"encoder.layer.\1.attention.self.query."),
-    (r"^blocks\.(\d+)\.self_attention\.k\.", r"encoder.layer.\1.attention.self.key."),
-    (r"^blocks\.(\d+)\.self_attention\.v\.", r"encoder.layer.\1.attention.self.value."),
-    (r"^blocks\.(\d+)\.self_attention\.o\.", r"encoder.layer.\1.attention.output.dense."),
-    (r"^blocks\.(\d+)\.self_norm\.", r"encoder.layer.\1.attention.output.LayerNorm."),
-    (r"^blocks\.(\d+)\.feed_forward\.up\.", r"encoder.layer.\1.intermediate.dense."),
-    (r"^blocks\.(\d+)\.feed_forward\.down\.", r"encoder.layer.\1.output.dense."),
-    (r"^blocks\.(\d+)\.feed_norm\.", r"encoder.layer.\1.output.LayerNorm."),
-)
-
-
-def export_bert(model: MultiTask, *, branch: bool) -> Any:
-    """The encoder as a ``transformers.BertModel``, or with ``branch`` the one that emotions are read with."""
-    encoder = model.backbone.encoder
-    shape = encoder.config
-    theirs = transformers.BertModel(
-        transformers.BertConfig(
-            vocab_size=model.config.backbone.vocab_size,
-            hidden_size=shape.d_model,
-            num_hidden_layers=shape.n_layers,
-            num_attention_heads=shape.n_heads,
-            intermediate_size=shape.d_ff,
-            max_position_embeddings=shape.n_positions,
-            layer_norm_eps=shape.norm_eps,
-        ),
-        add_pooling_layer=False,
-    ).eval()
-    state = dict(encoder.state_dict())
-    if branch:
-        first = shape.n_layers - len(model.emotion_blocks)
-        for name, value in model.emotion_blocks.state_dict().items():
-            number, _, rest = name.partition(".")
-            state[f"blocks.{first + int(number)}.{rest}"] = value
-    renamed = {"embeddings.word_embeddings.weight": model.backbone.embedding.weight}
-    # Ours holds the vector of token type 0 in its positions.
-    renamed["embeddings.token_type_embeddings.weight"] = torch.zeros(2, shape.d_model)
-    for name, value in state.items():
-        for pattern, replacement in KEYS:
-            if re.match(pattern, name):
-                renamed[re.sub(pattern, replacement, name)] = value
-    missing, unexpected = theirs.load_state_dict(renamed, strict=False)
-    assert not unexpected and set(missing) <= {"embeddings.position_ids", "embeddings.token_type_ids"}, (
-        missing
-    )
-    return theirs
 
 
 class Plain:
@@ -107,8 +57,8 @@ class Plain:
     """
 
     def __init__(self, analyzer: LexiMind, per_text: int, per_batch: int) -> None:
-        self.model, self.tokenizer, self.profile = analyzer.model, analyzer.tokenizer, analyzer.profile
-        self.shared, self.felt = (export_bert(analyzer.model, branch=branch) for branch in (False, True))
+        self.plain = plain.Plain.export(analyzer, writes=False)
+        self.tokenizer, self.profile = analyzer.tokenizer, analyzer.profile
         self.per_text, self.per_batch = per_text, per_batch
 
     @torch.inference_mode()
@@ -126,54 +76,29 @@ class Plain:
             split_passages(f"{title}. {text}", self.tokenizer)
             for title, text in zip(titles, texts, strict=True)
         ]
-        states = iter(self._encode(self.shared, [p for own in passages for p in own]))
-        felt = iter(self._encode(self.felt, [u for own in units for group in own for u in group]))
-        other = iter(self._encode(self.shared, [p for own in named for p in own]))
+        states = self._encode(self.plain.encoder, [p for own in passages for p in own])
+        felt = self._encode(self.plain.felt, [u for own in units for group in own for u in group])
+        other = self._encode(self.plain.encoder, [p for own in named for p in own])
         found = []
         for text, own, own_units, own_named in zip(texts, passages, units, named, strict=True):
-            read = self._pool(own, own_units, states, felt)
-            felt_passages, lengths = reading_module.feel_passages(
-                self.profile.emotion_probabilities(read.unit_emotions), read.unit_lengths, read.owners
-            )
-            titled = self._pool(own_named, [[] for _ in own_named], other, felt)
+            reading = self.plain.pool(own, list(islice(states, len(own))))
+            unit_states = list(islice(felt, sum(map(len, own_units))))
+            reading = self.plain.feel(reading, own_units, unit_states)
+            titled = self.plain.pool(own_named, list(islice(other, len(own_named))))
+            topics = self.profile.topic_probabilities(reading.topics)
             found.append(
                 Description(
-                    key_sentences(text, read)[0].text,
+                    key_sentences(text, reading)[0].text,
                     "extracted",
-                    np.average(self.profile.topic_probabilities(read.topics), axis=0, weights=read.lengths),
-                    np.average(felt_passages, axis=0, weights=lengths),
+                    np.average(topics, axis=0, weights=reading.lengths),
+                    self.plain.average_feelings(reading),
                     titled.vector,
                 )
             )
         return found
 
-    def _pool(
-        self,
-        passages: list[Passage],
-        units: list[list[Passage]],
-        states: Iterator[Tensor],
-        felt: Iterator[Tensor],
-    ) -> reading_module.Reading:
-        """What the heads say of one text."""
-        reading = reading_module._pool(self.model, passages, [next(states) for _ in passages])
-        own = [unit for group in units for unit in group]
-        unit_states = [next(felt) for _ in own]
-        return replace(
-            reading,
-            units=own,
-            unit_states=unit_states,
-            owners=np.array([i for i, group in enumerate(units) for _ in group]),
-            unit_emotions=reading_module.emotion_logits(self.model, unit_states),
-        )
-
-    def _encode(self, bert: Any, passages: Sequence[Passage]) -> list[Tensor]:
-        states: list[Tensor] = []
-        for start in range(0, len(passages), self.per_batch):
-            rows = [p.token_ids for p in passages[start : start + self.per_batch]]
-            ids, mask = pad(rows, 0)
-            hidden = bert(input_ids=ids, attention_mask=mask).last_hidden_state
-            states += [hidden[i, : len(row)] for i, row in enumerate(rows)]
-        return states
+    def _encode(self, bert: Any, passages: Sequence[Passage]) -> Iterator[Tensor]:
+        return iter(self.plain.encode(bert, passages, self.per_batch))
 
 
 class Ours:
@@ -197,8 +122,8 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
     """Everybody in turn on the same texts."""
     torch.set_num_threads(given.threads)
     analyzer = LexiMind.from_pretrained(given.model)
-    rows = pd.read_parquet(given.table, columns=["title", "abstract"]).sample(given.n, random_state=0)
-    titles, texts = rows["title"].tolist(), rows["abstract"].tolist()
+    papers = Papers.read(given.table).sample(given.n)
+    titles, texts = papers.titles, papers.abstracts
     runners: dict[str, Any] = {
         "alone": Plain(analyzer, 1, 1),
         "document": Plain(analyzer, 1, 10**6),
@@ -219,6 +144,9 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
             worked[name].append(time.process_time() - own)
         cutting.append(_time(lambda: [split_passages(text, analyzer.tokenizer) for text in [*texts, *texts]]))
     medians = {name: statistics.median(taken) for name, taken in seconds.items()}
+    shape = analyzer.model.config.backbone.encoder
+    products = sum(count_encoder(shape, n) for n in count_tokens(analyzer, titles, texts))
+    bound = products / measure_peak(torch.bfloat16)
     return {
         "n": given.n,
         "rounds": given.rounds,
@@ -231,7 +159,19 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
         "ratios": {ours: {plain: medians[plain] / medians[ours] for plain in PLAIN} for ours in PRECISIONS},
         "differences": {name: measure_difference(answers["batched"], answers[name]) for name in PRECISIONS},
         "share_of_cutting_into_tokens": statistics.median(cutting) / medians["bf16"],
+        "bound_seconds": bound,
+        "share_of_bound": {name: bound / medians[name] for name in PRECISIONS},
     }
+
+
+def count_tokens(analyzer: LexiMind, titles: Sequence[str], texts: Sequence[str]) -> list[int]:
+    """The lengths of all that the encoder must read: passages with and without the title, and units."""
+    named = [f"{title}. {text}" for title, text in zip(titles, texts, strict=True)]
+    passages = [
+        [p for text in group for p in split_passages(text, analyzer.tokenizer)] for group in (texts, named)
+    ]
+    units = [unit for passage in passages[0] for unit in split_units(passage, analyzer.tokenizer)]
+    return [len(part.token_ids) for part in [*passages[0], *passages[1], *units]]
 
 
 def measure_difference(theirs: Sequence[Description], ours: Sequence[Any]) -> dict[str, float]:
@@ -260,7 +200,7 @@ def _time(work: Callable[[], object]) -> float:
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Benchmark a build.")
-    parser.add_argument("table", type=Path)
+    parser.add_argument("table", type=Path, nargs="?")
     parser.add_argument("--model", default=str(MODEL_DIR))
     parser.add_argument("--n", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)

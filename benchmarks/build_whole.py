@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from contest import report
+
 from leximind.settings import MODEL_DIR, ROOT
 
 STAGES = ("sources", "analyse", "index", "validate")
@@ -79,10 +81,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
     given.table = given.table.resolve()
-    text = json.dumps(build_whole(given), indent=1)
-    print(text)
-    if given.output:
-        given.output.write_text(text + "\n", encoding="utf-8")
+    report(build_whole(given), given.output)
     return 0
 
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
+from machine import describe_machine
 
 Make = Callable[..., Callable[..., Any]]
 
@@ -77,10 +78,11 @@ def _serve(make: Make, name: str, arguments: Sequence[Any], pipe: Connection) ->
 
 
 def report(found: Mapping[str, Any], output: Path | None) -> None:
-    """Print what was found as JSON, and write it where that is wanted."""
-    text = json.dumps(found, indent=1)
+    """Print what was found as JSON, with the machine, and write it where that is wanted."""
+    text = json.dumps({**found, "machine": describe_machine()}, indent=1)
     print(text)
     if output:
+        output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(text + "\n", encoding="utf-8")
 
 

@@ -1,7 +1,8 @@
 """How many texts a second become embeddings, against sentence-transformers and ONNX Runtime.
 
-``python benchmarks/encode.py TABLE [--n 5000] [--rounds 3] [--threads 2] [--output FILE.json]``: TABLE is a
-Parquet or JSONL file with ``abstract``. All encoders have the shape of MiniLM (6 blocks, 384 wide).
+``python benchmarks/encode.py [TABLE] [--n 5000] [--rounds 3] [--threads 2] [--output FILE.json]``: TABLE is
+a Parquet or JSON Lines file with ``title`` and ``abstract``; without it the descriptions of the embedded
+library are read. All encoders have the shape of MiniLM (6 blocks, 384 wide).
 
 - ``sentence-transformers``: all-MiniLM-L6-v2 in fp32, as its documentation shows.
 - ``onnxruntime int8``: the same, exported by torch and quantised by ONNX Runtime's ``quantize_dynamic``, in
@@ -23,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from contest import Contest, measure_peak, report
+from papers import Papers
 
 from leximind.inference.analyzer import LexiMind
 from leximind.settings import MODEL_DIR
@@ -116,10 +117,7 @@ def work(name: str, threads: int, folder: str) -> Callable[[Sequence[str]], floa
 def compare(given: argparse.Namespace) -> dict[str, Any]:
     """Everybody in turn."""
     torch.set_num_threads(given.threads)
-    read = pd.read_parquet if given.table.suffix == ".parquet" else pd.read_json
-    options = {} if given.table.suffix == ".parquet" else {"lines": True}
-    rows = read(given.table, **options)["abstract"]
-    texts = rows.sample(given.n, random_state=0, replace=len(rows) < given.n).tolist()
+    texts = Papers.read(given.table).sample(given.n).abstracts
     tokenizer = Tokenizer.from_pretrained(MODEL_DIR)
     n_tokens = sum(map(len, tokenizer.encode(texts)))
     with tempfile.TemporaryDirectory() as folder, Contest(work, NAMES, (given.threads, folder)) as contest:
@@ -149,7 +147,7 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Benchmark embeddings.")
-    parser.add_argument("table", type=Path)
+    parser.add_argument("table", type=Path, nargs="?")
     parser.add_argument("--n", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

@@ -8,7 +8,6 @@ recall (share of a work's 15 nearest that are among its 15 nearest on the map), 
 
 import argparse
 import importlib.util
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from contest import report
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -99,20 +99,17 @@ def main() -> int:
     vectors = read_embeddings()
     if given.works:
         vectors = make_works(vectors, given.works)
-    report: dict[str, dict[str, float | bool]] = {}
+    layouts: dict[str, dict[str, float | bool]] = {}
     for name, draw in list_ways().items():
         start = time.perf_counter()
         with threadpool_limits(1):
             positions = draw(vectors)
         seconds = time.perf_counter() - start
         found = {key: round(value, 4) for key, value in measure(vectors, positions).items()}
-        report[name] = {**found, "seconds": round(seconds, 1)}
+        layouts[name] = {**found, "seconds": round(seconds, 1)}
         if not given.once:
-            report[name]["same"] = bool((positions == draw(vectors)).all())
-        print(name, report[name], flush=True)
-    if given.output:
-        text = json.dumps({"works": len(vectors), "layouts": report}, indent=1)
-        given.output.write_text(text + "\n", encoding="utf-8")
+            layouts[name]["same"] = bool((positions == draw(vectors)).all())
+    report({"works": len(vectors), "layouts": layouts}, given.output)
     return 0
 
 

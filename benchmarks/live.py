@@ -7,7 +7,6 @@ part, and whether both orders found the same. Target: all parts of 200 words in 
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from contest import report
 
 from leximind.inference.analysis import Analysis, Feelings, Gist, KeySentences, Part, Progress, Summary
 from leximind.service import MAX_PASSAGES, Service
@@ -94,20 +94,6 @@ def measure(service: Service, n_words: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def show(report: dict[str, Any]) -> None:
-    """Print one report as a table."""
-    print(f"{report['words']} words, staged and whole {'identical' if report['identical'] else 'DIFFER'}")
-    print(f"{'until':<18}{'p50 s':>8}{'p95 s':>8}{'own share':>11}")
-    for name in PARTS:
-        times = report["parts"][name]
-        print(f"{name:<18}{times['p50']:>8.3f}{times['p95']:>8.3f}{report['shares'][name]:>11.0%}")
-    print(f"{'all at once':<18}{report['naive']['p50']:>8.3f}{report['naive']['p95']:>8.3f}")
-    print(
-        f"first part after {report['first_to_naive']:.0%} of the naive wait, all after "
-        f"{report['all_to_naive']:.0%}\n"
-    )
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--words", type=int, nargs="+", default=[200])
@@ -119,13 +105,8 @@ def main() -> int:
     service.analyze("A first text loads the model.")
     torch.set_num_threads(given.threads)
     reports = [measure(service, n_words, given.rounds) for n_words in given.words]
-    for report in reports:
-        show(report)
-    if given.output:
-        given.output.write_text(json.dumps(reports, indent=1) + "\n", encoding="utf-8")
-    first = reports[0]
-    print(f"target for {first['words']} words: {TARGET} s; p50 is {first['parts'][PARTS[-1]]['p50']:.2f} s")
-    return 0 if all(report["identical"] for report in reports) else 1
+    report({"target_seconds": TARGET, "texts": reports}, given.output)
+    return 0 if all(text["identical"] for text in reports) else 1
 
 
 if __name__ == "__main__":

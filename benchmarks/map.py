@@ -8,12 +8,12 @@ shipped library is visited in the same run, to compare.
 """
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from contest import report
 from playwright.sync_api import Browser, Page, sync_playwright
 from synthetic import make_library
 
@@ -101,16 +101,13 @@ def main() -> int:
     parser.add_argument("--works", type=int, default=50_000)
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
-    report = []
+    libraries = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         for folder in (DISCOVERY_DIR, make_library(given.works)):
-            found = visit(browser, folder)
-            report.append(found)
-            print(json.dumps(found, indent=1), flush=True)
+            libraries.append(visit(browser, folder))
         browser.close()
-    if given.output:
-        given.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    report({"libraries": libraries}, given.output)
     return 0
 
 

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from page import ROOT, fill
+
 PAGE = ROOT / "docs" / "scale.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+MARKS = "measured"
 D_EMBEDDING = 384
 GIB = 2**30
 HOUR = 3600
@@ -69,10 +70,7 @@ def main() -> int:
     if given.print:
         print("\n".join(lines))
         return 0
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text("\n".join([before + BEGIN, "", *lines, "", END + after]), encoding="utf-8")
+    fill(PAGE, MARKS, lines)
     return 0
 
 

@@ -10,7 +10,6 @@ though of its words under another filter. Embedding the query is left out: it is
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from contest import report
 from search_peers import PEERS, TOP, Flat, Floats, MissingPeerError, Peer
 from search_quality.run import NONSENSE, read_questions
 from synthetic import make_library
@@ -126,12 +126,13 @@ def main() -> int:
     library = Library.from_folder(folder)
     flat, questions, ours = Flat(library), ask_questions(given.questions), Ours(library)
     peers: list[Any] = []
+    missing: dict[str, str] = {}
     (folder / "peers").mkdir(exist_ok=True)
     for name in given.peers:
         try:
             peers.append(PEERS[name](library, flat, folder / "peers"))
         except MissingPeerError as reason:
-            print(f"without {PEERS[name].name}: {reason}")
+            missing[PEERS[name].name] = str(reason)
     for peer in (ours, *peers):  # files are opened and read once
         for filters in FILTERS:
             peer.ask("a warm up", questions[0][1], filters)
@@ -139,20 +140,18 @@ def main() -> int:
     recall = measure_recall(ours, peers, flat, questions)
     hybrid = compare_exactly(library, ours, flat, questions)
     shares = [float(filters.mask(library).mean()) for filters in FILTERS]
-    report: dict[str, Any] = {"works": len(library), "questions": len(questions), "filters_keep": shares}
-    print(f"{len(library):,} works, {len(questions)} questions")
-    print(f"filters keep {min(shares):.1%} to {max(shares):.1%}")
     base = statistics.median(times[ours.name])
-    for name, taken in times.items():
-        median, late = statistics.median(taken), float(np.quantile(taken, 0.95))
-        by_meaning = recall.get(name, 1.0)  # flat is exact
-        report[name] = {"p50_ms": median, "p95_ms": late, "ratio": median / base, "recall": by_meaning}
-        spent = f"p50 {median:8.2f} ms  p95 {late:8.2f} ms  {median / base:6.1f}x"
-        print(f"{name:<26} {spent}  recall {by_meaning:.3f}")
-    report["hybrid_recall"] = hybrid
-    print(f"leximind finds {hybrid:.1%} of its exact hybrid answer")
-    if given.output:
-        given.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    systems = {
+        name: {
+            "p50_ms": statistics.median(taken),
+            "p95_ms": float(np.quantile(taken, 0.95)),
+            "ratio": statistics.median(taken) / base,
+            "recall": recall.get(name, 1.0),  # flat is exact
+        }
+        for name, taken in times.items()
+    }
+    found = {"works": len(library), "questions": len(questions), "filters_keep": shares, "systems": systems}
+    report(found | {"hybrid_recall": hybrid, "missing": missing}, given.output)
     return 0
 
 

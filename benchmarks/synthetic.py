@@ -12,7 +12,6 @@ as above. Everything follows from the seed. Libraries are kept in ``runs/synthet
 """
 
 import argparse
-import json
 import re
 import shutil
 import sys
@@ -24,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from papers import Papers
 
 from leximind.library.dataset import ROW_GROUP, is_indexed, read_manifest, read_table, write_discovery
 from leximind.library.work import SCHEMA, read_matrix
@@ -66,23 +65,6 @@ class Vocabulary:
     def draw(self, rng: Generator, n: int) -> list[str]:
         places = np.searchsorted(self.ends, rng.random(n)).clip(max=len(self.words) - 1)
         return list(self.words[places])
-
-
-@dataclass(frozen=True)
-class Papers:
-    """Real titles and abstracts to take instead of the shelf's."""
-
-    titles: list[str]
-    abstracts: list[str]
-
-    @classmethod
-    def read(cls, path: Path) -> "Papers":
-        if path.suffix == ".parquet":
-            rows = pq.read_table(path, columns=["title", "abstract"]).to_pylist()
-        else:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        whole = [row for row in rows if (row["title"] or "").strip() and (row["abstract"] or "").strip()]
-        return cls([row["title"] for row in whole], [row["abstract"] for row in whole])
 
 
 def make_library(n_works: int, papers: Path | None = None) -> Path:

@@ -26,8 +26,7 @@ from leximind.evaluation.evaluate import evaluate_rows
 from leximind.evaluation.frozen import Frozen, load_minilm
 from leximind.evaluation.task import ModelLike, Outcome, Setting
 from leximind.inference.analyzer import LexiMind
-from leximind.model.precision import Precision
-from leximind.settings import MODEL_DIR, ROOT
+from leximind.settings import MODEL_DIR, ROOT, Precision
 
 DATA_DIR: Final = ROOT.parent / "shared" / "data"
 REPORT_DIR: Final = ROOT / "runs" / "evaluation"

@@ -19,16 +19,15 @@ from leximind.errors import InputError
 from leximind.inference.analyzer import LexiMind
 from leximind.inference.extracts import essence, key_sentences
 from leximind.inference.reading import Reading, feel_passages, read_texts
-from leximind.inference.summaries import CONFIDENCE, Draft, is_faithful, true_case, write_summaries
+from leximind.inference.summaries import CONFIDENCE, Draft, is_faithful, share, true_case, write_summaries
 from leximind.model.multitask import MultiTask
 from leximind.model.precision import optimise
 from leximind.model.seq2seq import Memory
 from leximind.text.clean import clean
 from leximind.text.passages import Passage, split_passages, split_units
-from leximind.text.tokenizer import pad
 
-# Passages of a book that are in memory at once, and sources that the decoder reads at once.
-WINDOW, DRAFTS = 64, 16
+# Passages of a book that are in memory at once.
+WINDOW = 64
 
 
 class Swift(MultiTask):
@@ -81,7 +80,8 @@ class ModelReader:
         self._analyzer, self._profile, self._tokenizer = analyzer, analyzer.profile, analyzer.tokenizer
         self._writes = summaries == "written"
         is_plain = precision == "fp32" and torch.device(device).type == "cpu"
-        self._model = analyzer.model if is_plain else Swift(analyzer.model, precision, device).eval()
+        model = analyzer.model if is_plain else Swift(analyzer.model, precision, device).eval()
+        self._sharing = share(model, analyzer.profile.summary_start, analyzer.forbidden)
 
     def describe(self, titles: Sequence[str], descriptions: Sequence[str]) -> list[Description]:
         """One pass of the encoder over the descriptions, alone and with their titles.
@@ -97,7 +97,7 @@ class ModelReader:
             [split_units(passage, self._tokenizer) for passage in own] for own in passages[:n]
         ]
         units += [[[] for _ in own] for own in passages[n:]]
-        readings = read_texts(self._model, passages, units)
+        readings = read_texts(self._sharing, passages, units)
         written = self._summarise(texts, readings[:n])
         return [
             Description(
@@ -122,7 +122,7 @@ class ModelReader:
 
     def _read_window(self, passages: list[Passage]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         units = [split_units(passage, self._tokenizer) for passage in passages]
-        (reading,) = read_texts(self._model, [passages], [units])
+        (reading,) = read_texts(self._sharing, [passages], [units])
         return self._feel(reading)[0], self._profile.topic_probabilities(reading.topics)
 
     def _feel(self, reading: Reading) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -135,24 +135,13 @@ class ModelReader:
             raise InputError("The text holds nothing to read.", hint="Give at least a word.")
         return passages
 
-    @torch.inference_mode()
     def _summarise(self, texts: Sequence[str], readings: Sequence[Reading]) -> list[tuple[str, str]]:
         keys = [key_sentences(text, own)[0].text for text, own in zip(texts, readings, strict=True)]
         if not self._writes:
             return [(key, "extracted") for key in keys]
-        drafts: list[Draft] = []
-        for start in range(0, len(texts), DRAFTS):
-            part = slice(start, start + DRAFTS)
-            pairs = zip(texts[part], readings[part], strict=True)
-            rows = [essence(text, own, self._tokenizer) for text, own in pairs]
-            memory = self._model.encode(*pad(rows, self._tokenizer.pad_id))
-            drafts += write_summaries(
-                self._model.backbone,
-                memory,
-                self._tokenizer,
-                self._profile.summary_start,
-                self._analyzer.forbidden,
-            )
+        pairs = zip(texts, readings, strict=True)
+        rows = [essence(text, own, self._tokenizer) for text, own in pairs]
+        drafts = write_summaries(self._sharing, rows, texts, self._tokenizer)
         return [_choose(*found) for found in zip(texts, keys, drafts, strict=True)]
 
     @staticmethod

@@ -17,8 +17,9 @@ from leximind.errors import InputError, LexiMindError
 from leximind.library.moods import Mood
 from leximind.service import Filters, Mode, Service, Sort
 
-MODEL_QUEUE: Final = "model"
-"""Events that run the model share this queue, so that they take turns."""
+MODEL_QUEUE: Final[dict[str, Any]] = {"concurrency_id": "model", "concurrency_limit": 8}
+"""Events that run the model: so many at once, whose texts share batches. The others wait in line, because a
+long text takes up to 40 MB while it is read."""
 
 ENDPOINTS: Final = frozenset({"search", "get", "similar", "recommend", "analyze"})
 MAX_IDS: Final = 1000
@@ -28,7 +29,7 @@ def register(service: Service) -> None:
     """Add the endpoints to the ``gr.Blocks`` whose context is open."""
     functions = make_functions(service)
     for name, function in functions.items():
-        queue = {"concurrency_id": MODEL_QUEUE} if name == "analyze" else {"concurrency_limit": None}
+        queue = MODEL_QUEUE if name == "analyze" else {"concurrency_limit": None}
         gradio.events.api(function, api_name=name, **queue)
 
 

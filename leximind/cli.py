@@ -246,7 +246,8 @@ def _evaluate(given: argparse.Namespace) -> None:
     from leximind.inference.analyzer import LexiMind
     from leximind.report import write_evaluation
 
-    model = LexiMind.from_pretrained(Settings.from_env().model or MODEL_DIR)
+    settings = Settings.from_env()
+    model = LexiMind.from_pretrained(settings.model or MODEL_DIR, settings.precision)
     report = evaluate_file(given.task, given.file, model, given.limit)
     _write(report if given.json else write_evaluation(report))
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from leximind.errors import InputError, ModelError
 from leximind.inference.analysis import Analysis, Stage
 from leximind.inference.lazy import AnalyzerLike, LazyAnalyzer
+from leximind.inference.preparation import prepare
 from leximind.labels import D_EMBEDDING
 from leximind.library.answers import Facets, Hit, Page
 from leximind.library.filters import EVERYTHING, Filters
@@ -82,7 +83,7 @@ class Service:
 
             if settings.threads:
                 torch.set_num_threads(settings.threads)
-            model = LexiMind.from_pretrained(source)
+            model = LexiMind.ready_to_serve(source, settings.precision)
             return model.with_reference(library.emotion_mean, library.emotion_std)
 
         folder = Path(source)
@@ -94,9 +95,14 @@ class Service:
 
         def load() -> None:
             self._embed("warm up")
+
+        def open_files() -> None:
+            prepare()
             self.library.warm_up()
 
-        threading.Thread(target=load, name="warm-up", daemon=True).start()
+        # Unpacking needs no interpreter, so that torch can be imported at the same time.
+        for work in (load, open_files):
+            threading.Thread(target=work, name="warm-up", daemon=True).start()
 
     def browse(
         self,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final, Literal, get_args
 
 from leximind.errors import InputError
 
@@ -13,6 +14,10 @@ ASSETS = ROOT / "assets"
 MODEL_DIR = ASSETS / "model"
 SHELF_DIR = ASSETS / "shelf"
 DISCOVERY_DIR = ASSETS / "discovery"
+
+Precision = Literal["float32", "bfloat16", "int8"]
+DEFAULT_PRECISION: Final[Precision] = "int8"
+"""What the model multiplies in where the processor can and nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Settings:
         port: port to listen on.
         threads: torch threads for one request; 0 leaves torch's own choice. With one, a visitor's text takes
             a sixth longer and the clicks of all others a third less (benchmarks/live.py, app.py).
+        precision: what the model multiplies in; None is `DEFAULT_PRECISION`, or fp32 where the processor
+            has no such products.
         mcp: whether language models may use the endpoints as tools (Model Context Protocol).
     """
 
@@ -34,14 +41,15 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 7860
     threads: int = 1
+    precision: Precision | None = None
     mcp: bool = False
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
-        """Read LEXIMIND_DATASET, _MODEL, _THREADS and _MCP, GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
+        """Read LEXIMIND_DATASET, _MODEL, _THREADS, _PRECISION and _MCP, GRADIO_SERVER_NAME and _PORT.
 
         Raises:
-            InputError: a number is not a number, or out of range.
+            InputError: a number is not a number, or out of range, or there is no such precision.
         """
         env = os.environ if env is None else env
         return cls(
@@ -50,6 +58,7 @@ class Settings:
             host=env.get("GRADIO_SERVER_NAME", cls.host).strip() or cls.host,
             port=_integer(env, "GRADIO_SERVER_PORT", cls.port, 1, 65535),
             threads=_integer(env, "LEXIMIND_THREADS", cls.threads, 0, 1024),
+            precision=_precision(env),
             mcp=bool(_integer(env, "LEXIMIND_MCP", int(cls.mcp), 0, 1)),
         )
 
@@ -81,3 +90,16 @@ def _integer(env: Mapping[str, str], name: str, default: int, low: int, high: in
             hint=f"Unset it for the default, {default}.",
         )
     return int(given)
+
+
+def _precision(env: Mapping[str, str]) -> Precision | None:
+    given = env.get("LEXIMIND_PRECISION", "").strip()
+    for known in get_args(Precision):
+        if given == known:
+            return known  # type: ignore[no-any-return]
+    if given:
+        raise InputError(
+            f"LEXIMIND_PRECISION is {given!r}, but one of {', '.join(get_args(Precision))} was expected.",
+            hint=f"Unset it for the default, {DEFAULT_PRECISION}.",
+        )
+    return None

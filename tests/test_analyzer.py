@@ -164,7 +164,7 @@ def test_no_beginning_of_a_faithful_sentence_is_hopeless() -> None:
 
 
 def test_an_analysis_in_stages_tells_how_far_it_is_and_can_be_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leximind.inference.reading.BATCH_TOKENS", 600)
+    monkeypatch.setattr("leximind.inference.encoding.BATCH_TOKENS", 600)
     model = tiny_analyzer()
     stages = model.analyze_stages(STORY * 30)
     read = []

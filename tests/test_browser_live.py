@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from leximind.api import MODEL_QUEUE
 from leximind.inference.analysis import Stage
 from leximind.library.store import Library
 from leximind.service import Service
@@ -54,8 +55,10 @@ def slow() -> SlowAnalyzer:
 def slow_address(library: Library, slow: SlowAnalyzer, uploads: Path) -> Iterator[str]:
     service = Service(library, load_analyzer=lambda: slow)
     service._model.get()
-    with serving(service) as address:
-        yield address
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODEL_QUEUE, "concurrency_limit", 1)
+        with serving(service) as address:
+            yield address
 
 
 @pytest.fixture
@@ -168,7 +171,7 @@ def test_a_new_request_replaces_the_one_before(held: Visit, slow: SlowAnalyzer) 
     assert [text.split()[1] for text in slow.begun] == ["first", "second"]
 
 
-def test_visitors_take_turns_and_are_told_their_place(
+def test_visitors_wait_in_line_and_are_told_their_place(
     held: Visit, browser: "sync_api.Browser", slow_address: str, slow: SlowAnalyzer
 ) -> None:
     tab = open_live(held)

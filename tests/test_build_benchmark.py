@@ -45,9 +45,3 @@ def test_the_projection_is_proportional() -> None:
     assert "| works.parquet | 1,500 | 14.0 |" in text
     assert "| flat, exact (what the app uses) | 1536 | 14.3 |" in text
     assert "| cpu | bf16 | 10.0 | 277.8 | 2.78 |" in text
-
-
-def test_the_page_has_a_place_for_the_projection() -> None:
-    scale = load("scale")
-    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
-    assert page.count(scale.BEGIN) == page.count(scale.END) == 1

@@ -1,6 +1,8 @@
 """Saving, loading and publishing: exact, small, without pickle, and refused when something does not fit."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +24,7 @@ from leximind.model.lm import CausalLM
 from leximind.model.multitask import MultiTask
 from leximind.model.position import alibi_slopes, sinusoids
 from leximind.model.quantize import pack_int8, unpack
+from leximind.settings import ROOT
 
 torch.set_num_threads(1)
 
@@ -43,7 +46,7 @@ def multi_task() -> MultiTask:
     encoder = replace(STACK, causal=False, norm="layer", position="learned", bias=True, embedding_norm=True)
     decoder = replace(encoder, causal=True, cross_attention=True)
     backbone = Seq2SeqConfig(500, encoder, decoder, tie_lm_head=True, lm_head_bias=True, copy_head=True)
-    return MultiTask(MultiTaskConfig(backbone, d_embedding=32)).eval()
+    return MultiTask(MultiTaskConfig(backbone, d_embedding=64, project_embedding=True)).eval()
 
 
 def scores(model: Any) -> Tensor:
@@ -140,6 +143,20 @@ def test_nothing_is_pickled(make: Callable[[], Any], tmp_path: Path) -> None:
     assert set(described) == {"architecture", "storage", "config"}
 
 
+@pytest.mark.parametrize("make", [language_model, multi_task])
+def test_loading_does_not_import_the_compiler(make: Callable[[], Any], tmp_path: Path) -> None:
+    model = make()
+    model.save_pretrained(tmp_path)
+    kind = type(model)
+    code = (
+        f"import sys\nfrom {kind.__module__} import {kind.__name__} as kind\n"
+        f"kind.from_pretrained({str(tmp_path)!r})\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_another_architecture_is_refused(saved: Path) -> None:
     with pytest.raises(ModelError, match="holds a 'CausalLM', but a 'MultiTask' was asked for"):
         MultiTask.from_pretrained(saved)
@@ -172,8 +189,14 @@ KEY = "stack.blocks.1.feed_forward.up.weight"
         (lambda state: state.update({KEY: torch.ones(3, 4)}), rf"'{KEY}' has shape \(3, 4\)"),
         (lambda state: state.update({KEY: torch.ones(128, 64, dtype=torch.int8)}), rf"no '{KEY}\.scale'"),
         (lambda state: state.update({f"{KEY}.scale": torch.ones(128, 1)}), rf"no place.*'{KEY}\.scale'"),
+        (
+            lambda state: state.update(
+                {KEY: torch.ones(128, 64, dtype=torch.int8), f"{KEY}.scale": torch.ones(64, 1)}
+            ),
+            rf"a \(64, 1\) '{KEY}\.scale'; \(128, 1\) was expected",
+        ),
     ],
-    ids=["missing", "extra", "shape", "no scale", "idle scale"],
+    ids=["missing", "extra", "shape", "no scale", "idle scale", "others' scale"],
 )
 def test_weights_that_do_not_fit_are_named(
     saved: Path, change: Callable[[dict[str, Tensor]], object], message: str

@@ -16,6 +16,7 @@ from leximind import cli
 from leximind.cli import main
 from leximind.library import filters as library_filters
 from leximind.service import Service, Sort
+from leximind.settings import MODEL_DIR
 
 
 @pytest.fixture(autouse=True)
@@ -233,7 +234,9 @@ def test_evaluate_shows_the_model_beside_its_baselines(
 
     evaluation, analyzer = ModuleType("evaluate"), ModuleType("analyzer")
     evaluation.evaluate_file = evaluate_file  # type: ignore[attr-defined]
-    analyzer.LexiMind = type("LexiMind", (), {"from_pretrained": staticmethod(str)})  # type: ignore[attr-defined]
+    load = staticmethod(lambda folder, precision: (folder, precision))
+    analyzer.LexiMind = type("LexiMind", (), {"from_pretrained": load})  # type: ignore[attr-defined]
+    monkeypatch.setenv("LEXIMIND_PRECISION", "bfloat16")
     monkeypatch.setitem(sys.modules, "leximind.evaluation.evaluate", evaluation)
     monkeypatch.setitem(sys.modules, "leximind.inference.analyzer", analyzer)
     path = tmp_path / "test.parquet"
@@ -248,6 +251,7 @@ def test_evaluate_shows_the_model_beside_its_baselines(
     ]
     assert asked[0][0] == "emotion"
     assert asked[0][1] == path
+    assert asked[0][2] == (MODEL_DIR, "bfloat16")
     assert asked[0][3] == 20
     assert main(["evaluate", "emotion", str(path), "--json"]) == 0
     assert read_json(capsys)["metrics"]["macro_f1"] == 0.41234

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from leximind.inference.generate import GenerationConfig, LMStepper, Seq2SeqStepper, generate
-from leximind.model.attention import KVCache
+from leximind.model.cache import KVCache
 from leximind.model.multitask import EmbeddingHead
 from leximind.model.weights import (
     bert_stack_config,

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from leximind.errors import InputError, ModelError
-from leximind.model.attention import Attention, KVCache, causal_mask, padding_mask
+from leximind.model.attention import Attention, causal_mask, padding_mask
+from leximind.model.cache import KVCache
 from leximind.model.config import Position, StackConfig
 from leximind.model.layers import RMSNorm
 from leximind.model.stack import Stack

@@ -6,12 +6,20 @@ from typing import Any, get_args
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+import leximind.model.precision as precisions
 from leximind.errors import ModelError
+from leximind.inference.analyzer import LexiMind
 from leximind.inference.generate import GenerationConfig, LMStepper, Seq2SeqStepper, generate
-from leximind.model.precision import Bfloat16Linear, Int8Linear, Precision, optimise
+from leximind.model.checkpoint import WEIGHTS, Storage
+from leximind.model.lm import CausalLM
+from leximind.model.multitask import MultiTask
+from leximind.model.precision import Bfloat16Linear, Int8Embedding, Int8Linear, choose, load, optimise
 from leximind.model.stack import Block
+from leximind.service import Service
+from leximind.settings import DEFAULT_PRECISION, Precision, Settings
 from tests import peers
 from tests.models import tiny_analyzer
 
@@ -106,3 +114,108 @@ def test_what_is_swapped_is_not_saved(tmp_path: Path) -> None:
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(ModelError, match="float32, bfloat16, int8"):
         optimise(peers.t5()[1], "int3")  # type: ignore[arg-type]
+
+
+def stored(folder: Path, storage: Storage, kind: str) -> MultiTask | CausalLM:
+    """A small model as it is loaded from such a file: joined, tied, branched, or gated and untied."""
+    if kind == "analyzer":
+        model: MultiTask | CausalLM = copy.deepcopy(tiny_analyzer().model)
+    else:
+        model = peers.llama(seed=6)[1]
+    model.storage = storage
+    model.save_pretrained(folder)
+    return type(model).from_pretrained(folder)
+
+
+def unpacked(model: nn.Module) -> dict[str, Tensor]:
+    """The bytes and scales of each eight-bit linear, and of each embedding what is looked up."""
+    found: dict[str, Tensor] = {}
+    for name, part in model.named_modules():
+        if isinstance(part, Int8Linear):
+            rows, _ = torch.ops.quantized.linear_unpack(part.packed)
+            found |= {f"{name} codes": rows.int_repr(), f"{name} scale": rows.q_per_channel_scales()}
+        elif isinstance(part, Int8Embedding):
+            found[name] = part(torch.arange(len(part.weight)))
+        elif isinstance(part, nn.Embedding):
+            found[name] = part.weight
+    return found
+
+
+@pytest.mark.parametrize("kind", ["analyzer", "llama"])
+@pytest.mark.parametrize("storage", ["int8", "float32"])
+@pytest.mark.parametrize("precision", get_args(Precision))
+def test_loading_at_once_gives_the_same_bits(
+    kind: str, storage: Storage, precision: Precision, tmp_path: Path
+) -> None:
+    plain = stored(tmp_path, storage, kind)
+    long, direct = optimise(plain, precision), load(type(plain), tmp_path, precision)
+    assert not direct.training
+    assert not any(weight.requires_grad for weight in direct.parameters())
+    expected, given = unpacked(long), unpacked(direct)
+    assert list(given) == list(expected)
+    for name in expected:
+        assert torch.equal(given[name], expected[name]), name
+    state, loaded = long.named_buffers(), dict(direct.named_buffers())
+    for name, value in state:
+        assert torch.equal(loaded[name], value), name
+    token_ids, mask = peers.ragged([9, 4, 7], seed=3)
+    with torch.inference_mode():
+        if isinstance(direct, MultiTask):
+            first, second = (m("summarization", token_ids, mask, token_ids[:, :5]) for m in (long, direct))
+        else:
+            first, second = long(token_ids), direct(token_ids)
+    assert torch.equal(first, second)
+
+
+def test_bytes_are_joined_and_multiplied_as_they_are_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(tmp_path, "int8", "analyzer")
+    state = load_file(tmp_path / WEIGHTS)
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("weights were restored to be quantised again")
+
+    monkeypatch.setattr(precisions, "quantise", refuse)
+    model = load(MultiTask, tmp_path, "int8")
+    attention = "backbone.decoder.blocks.0.self_attention"
+    rows, _ = torch.ops.quantized.linear_unpack(model.get_submodule(f"{attention}.joined").packed)
+    parts = [state[f"{attention}.{name}.weight"] for name in "qkv"]
+    scales = [state[f"{attention}.{name}.weight.scale"][:, 0] for name in "qkv"]
+    assert torch.equal(rows.int_repr(), torch.cat(parts))
+    assert torch.equal(rows.q_per_channel_scales(), torch.cat(scales).double())
+    assert isinstance(model.backbone.embedding, Int8Embedding)
+
+
+def test_without_such_products_the_default_gives_way_and_a_name_does_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("Didn't find engine")
+
+    monkeypatch.setattr(precisions, "DEFAULT_PRECISION", "int8")
+    assert choose(None) == "int8"
+    monkeypatch.setattr(torch.ops.quantized, "linear_prepack", refuse)
+    assert choose("bfloat16") == "bfloat16"
+    assert not caplog.records
+    assert choose(None) == "float32"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    with pytest.raises(ModelError, match="no eight-bit products") as caught:
+        optimise(peers.t5()[1], choose("int8"))
+    assert "LEXIMIND_PRECISION" in caught.value.hint
+
+
+@pytest.mark.parametrize("named", [None, "int8"])
+def test_the_service_serves_in_the_precision_of_the_settings(
+    named: Precision | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Precision] = []
+
+    def load_nothing(_: object, precision: Precision) -> None:
+        asked.append(precision)
+        raise ModelError("enough")
+
+    monkeypatch.setattr(LexiMind, "from_pretrained", load_nothing)
+    with pytest.raises(ModelError, match="enough"):
+        Service.from_settings(Settings(precision=named, threads=0)).analyze("A text.")
+    assert asked == [named or DEFAULT_PRECISION]

@@ -47,7 +47,8 @@ def test_pictures_and_linked_files_are_there() -> None:
 
 def test_variables_are_those_that_are_read() -> None:
     named = set(re.findall(r"`(LEXIMIND_\w+)`", README))
-    assert named == {"LEXIMIND_DATASET", "LEXIMIND_MODEL", "LEXIMIND_THREADS", "LEXIMIND_MCP"}
+    names = ("DATASET", "MODEL", "THREADS", "PRECISION", "MCP")
+    assert named == {f"LEXIMIND_{name}" for name in names}
 
 
 @pytest.mark.parametrize(("command", "arguments"), COMMANDS)

@@ -10,9 +10,14 @@ def test_defaults_and_values() -> None:
     assert Settings.from_env({}) == Settings()
     given = {"LEXIMIND_DATASET": " a/b ", "GRADIO_SERVER_PORT": "8000", "LEXIMIND_THREADS": "2"}
     assert Settings.from_env(given) == Settings(dataset="a/b", port=8000, threads=2)
+    assert Settings.from_env({"LEXIMIND_PRECISION": " int8 "}).precision == "int8"
+    assert Settings.from_env({"LEXIMIND_PRECISION": ""}).precision is None, "left to the default"
 
 
-@pytest.mark.parametrize(("name", "value"), [("GRADIO_SERVER_PORT", "70000"), ("LEXIMIND_THREADS", "-1")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("GRADIO_SERVER_PORT", "70000"), ("LEXIMIND_THREADS", "-1"), ("LEXIMIND_PRECISION", "int4")],
+)
 def test_what_is_out_of_range_is_named(name: str, value: str) -> None:
     with pytest.raises(InputError, match=name):
         Settings.from_env({name: value})

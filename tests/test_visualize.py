@@ -39,7 +39,7 @@ from leximind.evaluation.attention_maps import (
 from leximind.inference.analyzer import LexiMind
 from leximind.labels import EMOTIONS
 from leximind.library.store import Library
-from leximind.model.attention import KVCache
+from leximind.model.cache import KVCache
 from leximind.model.multitask import MultiTask
 from leximind.model.weights import load_t5, t5_config
 from leximind.text.tokenizer import Tokenizer

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from leximind.library.query import free_text
 from leximind.library.search import Mode, Search
 from leximind.library.store import Library, open_library
-from leximind.settings import MODEL_DIR
+from leximind.settings import DEFAULT_PRECISION, MODEL_DIR, Precision
 
 QUERIES = Path(__file__).parent / "queries.jsonl"
 DEPTH = 10
@@ -170,6 +170,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure how well search finds what readers mean.")
     parser.add_argument("--dataset", default="", help="folder or Hub dataset; the embedded one by default")
     parser.add_argument("--model", default=str(MODEL_DIR), help="folder or Hub repository")
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), default=DEFAULT_PRECISION, help="of the queries"
+    )
     parser.add_argument("--half", choices=("tuning", "reported"), default="reported")
     parser.add_argument("--misses", action="store_true", help="list what hybrid search gets wrong")
     parser.add_argument("--output", type=Path, help="write both halves and each answer as JSON")
@@ -177,7 +180,7 @@ def main() -> int:
 
     from leximind.inference.analyzer import LexiMind
 
-    library, analyzer = open_library(given.dataset), LexiMind.from_pretrained(given.model)
+    library, analyzer = open_library(given.dataset), LexiMind.from_pretrained(given.model, given.precision)
     if analyzer.name != library.model:
         print(f"note: the works were analysed by {library.model}, the queries by {analyzer.name}")
     answers = [

@@ -17,7 +17,7 @@ from builders.stages.tables import prepare
 from leximind.errors import InputError
 from leximind.evaluation.metrics import rank_matches
 from leximind.evaluation.retrieval import score_ranks
-from leximind.inference.reading import encode
+from leximind.inference.encoding import encode
 from leximind.model.multitask import MultiTask, WordWeights
 from leximind.text.passages import split_passages
 from leximind.text.tokenizer import Tokenizer

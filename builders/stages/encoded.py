@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from leximind.evaluation.oracles import greedy_extract, sentence_gains
-from leximind.inference.reading import encode
+from leximind.inference.encoding import encode
 from leximind.model.multitask import MultiTask
 from leximind.text.clean import clean
 from leximind.text.passages import split_passages

@@ -5,7 +5,6 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from leximind.errors import InputError
@@ -20,13 +19,13 @@ from leximind.inference.analysis import (
     SummarySource,
 )
 from leximind.inference.cues import find_cues
+from leximind.inference.encoding import finish, read_states
 from leximind.inference.extracts import essence, extract, key_sentences
 from leximind.inference.profile import Profile
 from leximind.inference.reading import (
     Reading,
     embed_texts,
     emotion_logits,
-    encode,
     feel,
     feel_passages,
     grasp,
@@ -38,6 +37,7 @@ from leximind.inference.summaries import (
     Draft,
     SummaryKind,
     is_faithful,
+    share,
     true_case,
     write_summaries,
 )
@@ -45,18 +45,22 @@ from leximind.inference.tone import above_thresholds, stand_out
 from leximind.labels import TOPICS
 from leximind.model.checkpoint import fetch
 from leximind.model.multitask import MultiTask
-from leximind.model.precision import Precision, optimise
+from leximind.model.precision import choose, load
+from leximind.settings import Precision
 from leximind.text.clean import clean
 from leximind.text.language import UNDECIDED, identify
 from leximind.text.passages import Passage, split_passages, split_units
-from leximind.text.tokenizer import Tokenizer, pad
+from leximind.text.tokenizer import Tokenizer
 
 
 class LexiMind:
     """The model with its tokenizer and calibration.
 
+    Safe to share between threads, whose texts then share batches.
+
     Attributes:
         name: the model's name and version.
+        sharing: through which all of them use the model.
     """
 
     def __init__(self, model: MultiTask, tokenizer: Tokenizer, profile: Profile) -> None:
@@ -69,6 +73,7 @@ class LexiMind:
             for token, i in vocabulary.items()
             if token[0] == "[" and token[-1] == "]" and i != tokenizer.eos_id
         )
+        self.sharing = share(self.model, profile.summary_start, self.forbidden)
 
     @classmethod
     def from_pretrained(cls, path_or_repo: str | Path, precision: Precision | None = None) -> "LexiMind":
@@ -82,12 +87,18 @@ class LexiMind:
         """
         folder = fetch(path_or_repo)
         profile, tokenizer = Profile.load(folder), Tokenizer.from_pretrained(folder)
-        model = MultiTask.from_pretrained(folder)
-        return cls(model if precision is None else optimise(model, precision), tokenizer, profile)
+        model = MultiTask.from_pretrained(folder) if precision is None else load(MultiTask, folder, precision)
+        return cls(model, tokenizer, profile)
+
+    @classmethod
+    def ready_to_serve(cls, path_or_repo: str | Path, precision: Precision | None = None) -> "LexiMind":
+        """As `from_pretrained`; without a precision in the default one, where this processor has it."""
+        return cls.from_pretrained(path_or_repo, choose(precision))
 
     def with_reference(self, mean: ArrayLike, std: ArrayLike) -> "LexiMind":
         """The same model whose `tone` is relative to a library's emotions; both (28,)."""
         other = LexiMind(self.model, self.tokenizer, self.profile)
+        other.sharing = self.sharing
         other.reference = np.asarray(mean, dtype=np.float64), np.asarray(std, dtype=np.float64)
         return other
 
@@ -135,10 +146,10 @@ class LexiMind:
         cleaned = clean(text)
         notes = list(cleaned.notes)
         passages = self._passages(cleaned.text, 0, notes, max_passages)
-        readings = yield from grasp(self.model, [passages])
+        readings = yield from grasp(self.sharing, [passages])
         yield self._gist(cleaned.text, readings[0], notes)
         units = [[split_units(passage, self.tokenizer) for passage in passages]]
-        readings = yield from feel(self.model, readings, units)
+        readings = yield from feel(self.sharing, readings, units)
         yield self._feelings(cleaned.text, readings[0])
         yield (keys := KeySentences(tuple(key_sentences(cleaned.text, readings[0]))))
         (draft,) = self._write([cleaned.text], readings)
@@ -149,7 +160,7 @@ class LexiMind:
         if not texts:
             return np.zeros((0, self.model.config.d_embedding), dtype=np.float32)
         return embed_texts(
-            self.model, [self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts)]
+            self.sharing, [self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts)]
         )
 
     def emotion_probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -162,7 +173,8 @@ class LexiMind:
             ]
             for i, text in enumerate(texts)
         ]
-        states = encode(self.model, [unit for units in groups for unit, _ in units], "emotion")
+        token_ids = [unit.token_ids for units in groups for unit, _ in units]
+        states = finish(read_states(self.sharing, token_ids, "emotion"))
         probabilities = iter(self.profile.emotion_probabilities(emotion_logits(self.model, states)))
         rows = []
         for units in groups:
@@ -202,11 +214,11 @@ class LexiMind:
     def _read_texts(self, texts: Sequence[str]) -> list[Reading]:
         """What the texts are about; their feelings are not read."""
         passages = [self._passages(clean(text).text, i, [], None) for i, text in enumerate(texts)]
-        return read_texts(self.model, passages, None)
+        return read_texts(self.sharing, passages, None)
 
     def _read(self, passages: list[list[Passage]]) -> list[Reading]:
         units = [[split_units(passage, self.tokenizer) for passage in group] for group in passages]
-        return read_texts(self.model, passages, units)
+        return read_texts(self.sharing, passages, units)
 
     def _passages(self, text: str, index: int, notes: list[str], limit: int | None) -> list[Passage]:
         passages = split_passages(text, self.tokenizer)
@@ -230,24 +242,11 @@ class LexiMind:
         probabilities = self.profile.topic_probabilities(reading.topics)
         return np.average(probabilities, axis=0, weights=reading.lengths).astype(np.float32)
 
-    @torch.inference_mode()
     def _write(self, texts: Sequence[str], readings: Sequence[Reading]) -> list[Draft]:
         """A sentence of the decoder for each text, written from its key sentences alone."""
-        drafts: list[Draft] = []
-        for start in range(0, len(readings), 16):
-            part = slice(start, start + 16)
-            pairs = zip(texts[part], readings[part], strict=True)
-            rows = [essence(text, reading, self.tokenizer) for text, reading in pairs]
-            memory = self.model.encode(*pad(rows, self.tokenizer.pad_id))
-            drafts += write_summaries(
-                self.model.backbone,
-                memory,
-                self.tokenizer,
-                self.profile.summary_start,
-                self.forbidden,
-                sources=texts[part],
-            )
-        return drafts
+        pairs = zip(texts, readings, strict=True)
+        rows = [essence(text, reading, self.tokenizer) for text, reading in pairs]
+        return write_summaries(self.sharing, rows, texts, self.tokenizer)
 
     @staticmethod
     def _choose(text: str, key: str, draft: Draft) -> tuple[str, SummarySource]:

@@ -20,14 +20,19 @@ def penalise_repetition(
     return torch.where(seen, torch.where(scores < 0, scores * penalty, scores / penalty), scores)
 
 
-def forbid_repeated_ngrams(scores: Tensor, history: Tensor, n: int) -> Tensor:
-    """Rule out every token that would complete an n-gram of `history` (B, T) again (Paulus et al., 2018)."""
+def forbid_repeated_ngrams(scores: Tensor, history: Tensor, n: int, mask: Tensor | None = None) -> Tensor:
+    """Rule out every token that would complete an n-gram of `history` (B, T) again (Paulus et al., 2018).
+
+    `mask` (B, T) is 0 before a row's own history begins.
+    """
     length = history.size(1)
     if length < n:
         return scores
     windows = history.unfold(1, n, 1)  # (B, T - n + 1, n)
     prefix = history[:, length - n + 1 :]
     repeats = (windows[..., :-1] == prefix[:, None]).all(-1)
+    if mask is not None:
+        repeats &= mask[:, : repeats.size(1)].bool()
     completions = windows[..., -1]
     # A window that does not repeat the prefix writes its own token's score back.
     values = torch.where(repeats, FORBIDDEN, scores.gather(1, completions))

@@ -5,7 +5,7 @@ of a sentence or a few, encoded on their own: the head learned from short commen
 a long passage it sees states it never met (on REMAN's fiction, mean average precision 0.26 against 0.33).
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -16,17 +16,12 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from leximind.inference.analysis import Progress
+from leximind.inference.encoding import Encoder, Steps, finish, read_states
 from leximind.model.multitask import EXTRACTS, MultiTask, sentence_places
 from leximind.text.passages import Passage, TokenSpan
 from leximind.text.tokenizer import pad
 
 Row = TypeVar("Row")
-Result = TypeVar("Result")
-Steps = Generator[Progress, None, Result]
-"""Work that can be left between two of its steps, or taken to its end by ``finish``."""
-
-BATCH_TOKENS = 4096
 # Sentences that the selection head compares at once, about 5,000 words.
 WINDOW = 256
 LEAD = 0.08
@@ -39,7 +34,7 @@ class Reading:
     """The encoder's view of one text of P passages, U units and S sentences.
 
     Attributes:
-        states, unit_states: P and U tensors (T, D).
+        unit_states: U tensors (T, D).
         owners: (U,) the passage each unit is part of.
         unit_emotions: logits (U, 28).
         topics: logits (P, 7).
@@ -49,7 +44,6 @@ class Reading:
     """
 
     passages: list[Passage]
-    states: list[Tensor]
     units: list[Passage]
     unit_states: list[Tensor]
     owners: NDArray[np.int64]
@@ -83,51 +77,24 @@ def _join(vectors: NDArray[np.float32], lengths: NDArray[np.float32]) -> NDArray
 
 
 @torch.inference_mode()
-def embed_texts(model: MultiTask, passages: list[list[Passage]]) -> NDArray[np.float32]:
+def embed_texts(encoder: Encoder, passages: list[list[Passage]]) -> NDArray[np.float32]:
     """Unit-length vectors (N, E) of texts, from the passages of each; no states are kept."""
-    every = list(chain(*passages))
-    lengths = np.array([len(passage.token_ids) for passage in every], np.float32)
-    vectors = np.zeros((len(every), model.config.d_embedding), np.float32)
-    for batch in _length_batches(lengths.astype(int).tolist()):
-        token_ids, mask = pad([every[i].token_ids for i in batch], model.config.backbone.pad_token_id)
-        states = model.encode(token_ids, mask).states
-        vectors[batch] = model.heads["embedding"](states, mask, token_ids).numpy()
+    rows = [passage.token_ids for text in passages for passage in text]
+    lengths = np.array([len(row) for row in rows], np.float32)
+    vectors = np.zeros((len(rows), encoder.model.config.d_embedding), np.float32)
+
+    def take(numbers: list[int], states: Tensor, mask: Tensor, token_ids: Tensor) -> None:
+        vectors[numbers] = encoder.model.heads["embedding"](states, mask, token_ids).numpy()
+
+    for _ in encoder.read(rows, take):
+        pass
     ends = np.cumsum([len(text) for text in passages])
     spans = [slice(end - len(text), end) for text, end in zip(passages, ends.tolist(), strict=True)]
     return np.stack([_join(vectors[span], lengths[span]) for span in spans])
 
 
-def finish(steps: Steps[Result]) -> Result:
-    """The result of work, without a stop."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-
-
-def encode(model: MultiTask, passages: Sequence[Passage], task: str = "") -> list[Tensor]:
-    """States (T_p, D) of each passage as `task` reads them, encoded once in batches of similar lengths."""
-    return finish(_encode(model, passages, task))
-
-
-@torch.inference_mode()
-def _encode(model: MultiTask, passages: Sequence[Passage], task: str = "") -> Steps[list[Tensor]]:
-    device = next(model.parameters()).device
-    states: list[Tensor] = [torch.empty(0)] * len(passages)
-    n_read = 0
-    for batch in _length_batches([len(passage.token_ids) for passage in passages]):
-        token_ids, mask = pad([passages[i].token_ids for i in batch], model.config.backbone.pad_token_id)
-        encoded = model.encode(token_ids.to(device), mask.to(device), task).states
-        for row, i in enumerate(batch):
-            states[i] = encoded[row, : len(passages[i].token_ids)]
-        n_read += len(batch)
-        yield Progress(n_read, len(passages))
-    return states
-
-
 def read_texts(
-    model: MultiTask, passages: list[list[Passage]], units: list[list[list[Passage]]] | None
+    encoder: Encoder, passages: list[list[Passage]], units: list[list[list[Passage]]] | None
 ) -> list[Reading]:
     """Encode and pool what is wanted of several texts.
 
@@ -135,27 +102,29 @@ def read_texts(
         passages: those of each text, at least one.
         units: those of each passage of each text, or None where feelings are not asked for.
     """
-    readings = finish(grasp(model, passages))
-    return readings if units is None else finish(feel(model, readings, units))
+    readings = finish(grasp(encoder, passages))
+    return readings if units is None else finish(feel(encoder, readings, units))
 
 
 @torch.inference_mode()
-def grasp(model: MultiTask, passages: list[list[Passage]]) -> Steps[list[Reading]]:
+def grasp(encoder: Encoder, passages: list[list[Passage]]) -> Steps[list[Reading]]:
     """What several texts are about; nothing is known of their feelings yet."""
-    states = iter((yield from _encode(model, list(chain(*passages)))))
-    return [_pool(model, text, list(islice(states, len(text)))) for text in passages]
+    rows = [passage.token_ids for text in passages for passage in text]
+    states = iter((yield from read_states(encoder, rows)))
+    return [_pool(encoder.model, text, list(islice(states, len(text)))) for text in passages]
 
 
 @torch.inference_mode()
-def feel(model: MultiTask, readings: list[Reading], units: list[list[list[Passage]]]) -> Steps[list[Reading]]:
+def feel(encoder: Encoder, readings: list[Reading], units: list[list[list[Passage]]]) -> Steps[list[Reading]]:
     """The readings with the feelings of their units, which are those of each passage of each text."""
     own = [list(chain(*groups)) for groups in units]
-    states = iter((yield from _encode(model, list(chain(*own)), "emotion")))
+    rows = [unit.token_ids for text in own for unit in text]
+    states = iter((yield from read_states(encoder, rows, "emotion")))
     felt: list[Reading] = []
     for reading, text, groups in zip(readings, own, units, strict=True):
         unit_states = list(islice(states, len(text)))
         owners = np.array([i for i, group in enumerate(groups) for _ in group])
-        emotions = emotion_logits(model, unit_states)
+        emotions = emotion_logits(encoder.model, unit_states)
         felt.append(
             replace(reading, units=text, unit_states=unit_states, owners=owners, unit_emotions=emotions)
         )
@@ -200,7 +169,6 @@ def _pool(model: MultiTask, passages: list[Passage], states: list[Tensor]) -> Re
     lengths = torch.tensor([sentence.last - sentence.first for _, sentence in sentences])
     return Reading(
         passages,
-        states,
         [],
         [],
         np.array([]),
@@ -258,12 +226,3 @@ def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 def _parts(rows: Sequence[Row]) -> list[Sequence[Row]]:
     """The rows in order, in parts small enough to pad."""
     return [rows[i : i + 64] for i in range(0, len(rows), 64)]
-
-
-def _length_batches(lengths: Sequence[int]) -> list[list[int]]:
-    batches: list[list[int]] = []
-    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if not batches or (len(batches[-1]) + 1) * lengths[i] > BATCH_TOKENS:
-            batches.append([])
-        batches[-1].append(i)
-    return batches

@@ -11,8 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from leximind.inference.generate import GenerationConfig, Seq2SeqStepper, generate
-from leximind.model.seq2seq import Memory, Seq2Seq
+from leximind.inference.beams import IsHopeless
+from leximind.inference.continuous import Continuous, Source
+from leximind.inference.encoding import finish, read_states
+from leximind.inference.generation import GenerationConfig
+from leximind.inference.sharing import Sharing
+from leximind.model.multitask import MultiTask
+from leximind.model.seq2seq import Memory
 from leximind.text.tokenizer import Tokenizer, pad, shift_right
 from leximind.text.words import WORD, Casing, content_words
 
@@ -30,6 +35,8 @@ NEIGHBOURS = 0.5
 CONFIDENCE = -0.8
 # Words at the end of an unfinished sentence that what follows may still change.
 UNSETTLED = 3
+# Sentences whose likelihood is computed at once.
+JUDGED = 16
 # A sentence that ends on one of these was broken off.
 DANGLING = frozenset(
     """
@@ -92,36 +99,59 @@ class Draft:
     confidence: float
 
 
-def write_summaries(
-    model: Seq2Seq,
-    memory: Memory,
-    tokenizer: Tokenizer,
-    start_id: int,
-    forbidden: tuple[int, ...],
-    *,
-    sources: Sequence[str] = (),
-) -> list[Draft]:
-    """One sentence for each row of the memory, by beam search.
+def share(model: MultiTask, start_id: int, forbidden: tuple[int, ...]) -> Sharing:
+    """The model for several threads at once, writing one sentence of a source by beam search.
 
     Args:
-        sources: what each row is a summary of. Where given, a sentence that is sure not to be faithful is
-            left unfinished: `is_faithful` refuses the part as it would have refused the whole.
+        start_id: the decoder's start token. forbidden: tokens never to be written.
     """
     config = GenerationConfig(
         max_length=48, min_length=8, n_beams=4, no_repeat_ngram=3, length_penalty=1.0, forbidden=forbidden
     )  # fmt: skip
-    starts = torch.full((memory.states.size(0), 1), start_id)
-    judges = [_Judge(source) for source in sources]
+    return Sharing(model, Continuous(model.backbone, config, start_id))
 
-    def is_hopeless(row: int, tokens: list[int]) -> bool:
-        return judges[row].refuses(tokenizer.decode(tokens))
 
-    found = generate(Seq2SeqStepper(model, memory), starts, config, is_hopeless if judges else None)
-    rows = [[*row, tokenizer.eos_id] for row in found]
-    targets, mask = pad(rows, tokenizer.pad_id)
-    likelihood = model.log_likelihood(shift_right(targets, start_id), targets, memory) * mask
-    confidence = (likelihood.sum(1) / mask.sum(1)).tolist()
-    return [Draft(tokenizer.decode(row), score) for row, score in zip(rows, confidence, strict=True)]
+@torch.inference_mode()
+def write_summaries(
+    sharing: Sharing, rows: Sequence[list[int]], texts: Sequence[str], tokenizer: Tokenizer
+) -> list[Draft]:
+    """One sentence for each row of token ids.
+
+    Args:
+        texts: what each row is the essence of. A sentence that is sure not to be faithful to it is left
+            unfinished: `is_faithful` refuses the part as it would have refused the whole.
+    """
+    states = finish(read_states(sharing, rows))
+    memories = []
+    for row, state in zip(rows, states, strict=True):
+        token_ids = torch.tensor([row], device=state.device)
+        memories.append(Memory(state[None], torch.ones_like(token_ids), token_ids))
+
+    def judge(text: str) -> IsHopeless:
+        refuses = _Judge(text).refuses
+        return lambda tokens: refuses(tokenizer.decode(tokens))
+
+    # The longest first: a place that becomes free is then long enough for the next.
+    order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))
+    found = sharing.write([Source(memories[number], judge(texts[number])) for number in order])
+    drafts: dict[int, Draft] = {}
+    for start in range(0, len(order), JUDGED):
+        part = slice(start, start + JUDGED)
+        memory = Memory.join([memories[number] for number in order[part]])
+        scores = _measure(sharing, memory, [[*tokens, tokenizer.eos_id] for tokens in found[part]])
+        for number, tokens, score in zip(order[part], found[part], scores, strict=True):
+            drafts[number] = Draft(tokenizer.decode([*tokens, tokenizer.eos_id]), score)
+    return [drafts[number] for number in range(len(rows))]
+
+
+def _measure(sharing: Sharing, memory: Memory, rows: list[list[int]]) -> list[float]:
+    """The mean log-probability a token of what was written of each row of the memory."""
+    backbone = sharing.model.backbone
+    targets, mask = pad(rows, backbone.config.pad_token_id)
+    inputs = shift_right(targets, sharing.start_id)
+    likelihood = backbone.log_likelihood(inputs, targets, memory) * mask
+    scores: list[float] = (likelihood.sum(1) / mask.sum(1)).tolist()
+    return scores
 
 
 def is_faithful(summary: str, source: str) -> bool:

@@ -161,6 +161,10 @@ class KeywordIndex:
                 corrected = self._replace(corrected, clause.word, meant[0])
         return "" if corrected == query else corrected
 
+    def has_all(self, query: str) -> bool:
+        """Whether any work has all words of a query, misspelt ones as they were probably meant."""
+        return len(self._finder.read(query).best) > 0
+
     def strangeness(self, query: str) -> float:
         """The share, from 0 to 1, of a query's words that no work has; numbers do not count."""
         wanted = [clause for clause in self._reader.read(query) if not clause.is_condition]

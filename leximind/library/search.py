@@ -112,8 +112,7 @@ class Search:
     def is_doubtful(self) -> bool:
         """Whether no work of the whole library has all the words or is close in meaning."""
         _, cosines = self._closest
-        first = self.library.keyword.find(self.query, 1).coverages
-        has_words = len(first) > 0 and COVERAGES[first[0]] != "some"
+        has_words = self.library.keyword.has_all(self.query)
         by_words = self.mode != "meaning" or self._is_by_words
         by_meaning = not self._is_by_words and len(cosines) > 0 and bool(cosines[0] >= self.close)
         return not ((by_words and has_words) or by_meaning or self._names_only_feelings)

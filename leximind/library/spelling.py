@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -25,8 +26,10 @@ class Vocabulary:
         self._by_length = {
             length: (np.array(words, object), _letters(words)) for length, words in by_length.items()
         }
+        # One query is read in several ways.
+        self.correct = lru_cache(maxsize=256)(self._correct)
 
-    def correct(self, word: str, most: int = len(SHORTEST)) -> list[tuple[str, int]]:
+    def _correct(self, word: str, most: int = len(SHORTEST)) -> list[tuple[str, int]]:
         """Pairs (word, distance) of the closest known words, none farther than ``most``; the word itself is
         left out. Swapped neighbours are one difference (optimal string alignment distance).
 

@@ -40,7 +40,8 @@ class Reading:
     """What a query is taken to mean.
 
     Attributes:
-        tiers: the parts of the answer, best first. best: its first hit, or some more.
+        tiers: the parts of the answer, best first.
+        best: its first hit, or some more; nothing where some of the words have to do.
         spellings: of the words that were taken as misspelt.
     """
 
@@ -87,7 +88,7 @@ class Finder:
         if len(first):
             return Reading((found,), first, unknown)
         some = self._compile_some(required, unknown, rest)
-        return Reading((some,), self.find(some, [], 1), unknown) if some else Reading((), spellings=unknown)
+        return Reading((some,) if some else (), spellings=unknown)
 
     def _compile(self, required: Sequence[Clause], spellings: Spellings, rest: Rest) -> Tier:
         """The works that have all of it, and those among them that are named by it."""

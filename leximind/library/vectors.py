@@ -7,11 +7,12 @@ again.
 """
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import faiss
 import numpy as np
@@ -37,6 +38,9 @@ COUNTED: Final = 4
 N_MEASURED: Final = 64
 """So many more than were asked for are measured by their embeddings: codes err in the fourth decimal."""
 
+N_MASKS: Final = 8
+"""So many filters are remembered."""
+
 CELLS: Final = 4.0  # times the square root of the number of works, as FAISS advises
 SAMPLE: Final = 64  # works a cell that the division is learnt from
 
@@ -52,6 +56,7 @@ class VectorIndex:
     def __init__(self, index: faiss.Index, embeddings: Floats | None = None) -> None:
         self._index, self._embeddings = index, embeddings
         self._cells = None if isinstance(index, faiss.IndexFlat) else _Cells(index)
+        self._masks: deque[tuple[NDArray[np.bool_], _Allowed]] = deque(maxlen=N_MASKS)
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -104,15 +109,17 @@ class VectorIndex:
             queries: unit length, so that the inner product is the cosine.
             mask: (N,) bool; only rows where it is true are looked at.
         """
-        n_allowed = len(self) if mask is None else int(np.count_nonzero(mask))
-        mask = None if n_allowed == len(self) else mask
+        allowed = None if mask is None else self._read_mask(mask)
+        n_allowed = len(self) if allowed is None else allowed.n
+        if n_allowed == len(self):
+            mask = allowed = None
         k = min(k, n_allowed)
         if k < 1:
             return [[] for _ in queries]
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        # FAISS holds no reference to the bits: they have to outlive the search.
-        bits = None if mask is None else np.packbits(mask, bitorder="little")
-        selector = None if bits is None else faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
+        selector = None
+        if allowed is not None:
+            selector = faiss.IDSelectorBitmap(len(allowed.bits), faiss.swig_ptr(allowed.bits))
         if self._cells is None:
             params = faiss.SearchParameters(sel=selector)
             scores, rows = self._index.search(queries, k, params=params)
@@ -120,12 +127,23 @@ class VectorIndex:
         if mask is not None and self._embeddings is not None and n_allowed <= N_FEW:
             few = np.flatnonzero(mask)
             return [_measure(self._embeddings, few, query, k) for query in queries]
-        passing = None if mask is None else self._cells.count(mask)
+        passing = None if allowed is None else allowed.passing
         n_wanted = min(n_allowed, int(max(LOOKED_AT * n_allowed, N_CELLS * self._cells.sizes.mean())))
         return [
             self._look(query, k, n_allowed, self._cells.choose(query, passing, n_wanted), selector)
             for query in queries
         ]
+
+    def _read_mask(self, mask: NDArray[np.bool_]) -> "_Allowed":
+        """One that cannot be written to is remembered: the same filter is asked for again and again."""
+        for known, allowed in tuple(self._masks):
+            if known is mask:
+                return allowed
+        passing = None if self._cells is None else self._cells.count(mask)
+        allowed = _Allowed(int(np.count_nonzero(mask)), np.packbits(mask, bitorder="little"), passing)
+        if not mask.flags.writeable:
+            self._masks.append((mask, allowed))
+        return allowed
 
     def _look(
         self, query: Floats, k: int, n_allowed: int, n_cells: int, selector: faiss.IDSelector | None
@@ -140,6 +158,14 @@ class VectorIndex:
         if self._embeddings is None:
             return _pair(rows[:k], scores[:k])
         return _measure(self._embeddings, np.sort(rows[rows >= 0]), query, k)
+
+
+class _Allowed(NamedTuple):
+    """The works that pass: how many, as bits, and about how many in each cell (C,) where there are cells."""
+
+    n: int
+    bits: NDArray[np.uint8]  # FAISS holds no reference to them: they have to outlive the search
+    passing: NDArray[np.intp] | None
 
 
 class _Cells:

@@ -4,81 +4,18 @@ The cache is an argument of the same forward; there is no second body for increm
 """
 
 import math
-from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from leximind.model.cache import LayerCache, lay_out
 from leximind.model.config import StackConfig
 from leximind.model.layers import join_linears
 from leximind.model.position import rotate
 
-ROOM = 64
-
-
-@dataclass
-class LayerCache:
-    """Keys and values (B, Hkv, T, d_head) of one block: its own past, and the encoder's output."""
-
-    own: tuple[Tensor, Tensor] | None = None
-    memory: tuple[Tensor, Tensor] | None = None
-    _room: tuple[Tensor, Tensor] | None = field(default=None, repr=False)
-
-    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Append to the past and return all of it. The past is copied only when its room is doubled."""
-        start = 0 if self.own is None else self.own[0].size(2)
-        stop = start + keys.size(2)
-        if self._room is None or self._room[0].size(2) < stop:
-            self._room = self._grow(self.own, keys, stop), self._grow(self.own, values, stop, 1)
-        for room, new in zip(self._room, (keys, values), strict=True):
-            room[:, :, start:stop] = new
-        self.own = self._room[0][:, :, :stop], self._room[1][:, :, :stop]
-        return self.own
-
-    @staticmethod
-    def _grow(past: tuple[Tensor, Tensor] | None, like: Tensor, n: int, which: int = 0) -> Tensor:
-        room = like.new_empty((*like.shape[:2], max(ROOM, 2 * n), like.size(3)))
-        if past is not None:
-            room[:, :, : past[which].size(2)] = past[which]
-        return room
-
-    def reorder(self, rows: Tensor, *, memory: bool = True) -> None:
-        """Keep the batch rows `rows` (B',), in that order: beam search, removal of finished rows.
-
-        `memory` says whether the encoder's keys and values must follow.
-        """
-        if self.own is not None and self._room is not None:
-            n = self.own[0].size(2)
-            self._room = self._room[0][rows], self._room[1][rows]
-            self.own = self._room[0][:, :, :n], self._room[1][:, :, :n]
-        if memory and self.memory is not None:
-            self.memory = self.memory[0][rows], self.memory[1][rows]
-
-
-@dataclass
-class KVCache:
-    """The caches of a stack, with the number of positions already seen.
-
-    `bias` (1, H, 1, T) holds what a position adds to the scores of those up to it, `memory_mask`
-    (B, 1, 1, Ts) what the encoder's padding adds: neither is computed anew for a step.
-    """
-
-    layers: list[LayerCache]
-    length: int = field(default=0)
-    bias: Tensor | None = None
-    memory_mask: Tensor | None = None
-
-    @classmethod
-    def empty(cls, n_layers: int) -> "KVCache":
-        return cls([LayerCache() for _ in range(n_layers)])
-
-    def reorder(self, rows: Tensor, *, memory: bool = True) -> None:
-        """As in `LayerCache.reorder`, in every block."""
-        for layer in self.layers:
-            layer.reorder(rows, memory=memory)
-        if memory and self.memory_mask is not None:
-            self.memory_mask = self.memory_mask[rows]
+# Queries that are few.
+FEW = 8
 
 
 class Attention(nn.Module):
@@ -131,14 +68,14 @@ class Attention(nn.Module):
             if cache is not None and cache.memory is not None:
                 keys, values = cache.memory
             else:
-                keys, values = self._read(memory)
+                keys, values = self.read(memory)
         if angles is not None:
             queries, keys = rotate(queries, angles), rotate(keys, angles)
         if cache is not None:
             if memory is None:
                 keys, values = cache.extend(keys, values)
             elif cache.memory is None:
-                cache.memory = keys, values = keys.contiguous(), values.contiguous()
+                cache.memory = keys, values = keys.contiguous(), lay_out(values)
         mixed = self._mix(queries, keys, values, mask)
         return self.o(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
@@ -152,7 +89,7 @@ class Attention(nn.Module):
         q, k, v = map(self._split, (queries, keys, values), heads)
         return q, k, v
 
-    def _read(self, memory: Tensor) -> tuple[Tensor, Tensor]:
+    def read(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of the memory, (B, Hkv, T, d_head) each."""
         if self.joined is None:
             keys, values = self.k(memory), self.v(memory)
@@ -163,17 +100,36 @@ class Attention(nn.Module):
     def _mix(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         """Values (B, H, Tq, d_head) weighed by softmax(queries keys + mask)."""
         is_grouped = self.n_kv_heads != self.n_heads
-        if queries.size(2) == 1 and not is_grouped and not queries.is_cuda and not torch.is_grad_enabled():
-            # One query is a product of a vector and a matrix, for which the CPU's fused kernel is not made.
-            shape = queries.shape[:2]
-            q, k, v = (part.flatten(0, 1) for part in (queries, keys, values))
-            added = q.new_zeros(1) if mask is None else mask.expand(*shape, -1, -1).flatten(0, 1)
-            scores = torch.baddbmm(added, q, k.transpose(1, 2), alpha=self.scale)
-            return torch.bmm(scores.softmax(-1), v).view(queries.shape)
+        if not (is_grouped or queries.is_cuda or torch.is_grad_enabled()):
+            if queries.size(2) == 1:
+                return self._mix_one(queries, keys, values, mask)
+            if queries.size(2) <= FEW:
+                return self._mix_few(queries, keys, values, mask)
         return F.scaled_dot_product_attention(
             queries, keys, values, attn_mask=mask, scale=self.scale,
             dropout_p=self.dropout if self.training else 0.0, enable_gqa=is_grouped,
         )  # fmt: skip
+
+    def _mix_one(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        """As `_mix` for one query a row (B, H, 1, d_head), for which the fused kernel is not made.
+
+        Both products are of a matrix and a vector, the fast way round.
+        """
+        q, k, v = (part.flatten(0, 1) for part in (queries, keys, values))
+        scores = torch.bmm(k, q.mT).view(*queries.shape[:3], -1)
+        if self.scale != 1.0:
+            scores = scores * self.scale
+        if mask is not None:
+            scores = scores + mask
+        weights = scores.softmax(-1).view(len(k), 1, -1)
+        return torch.bmm(v.mT, weights.mT).view(queries.shape)
+
+    def _mix_few(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
+        """As `_mix` for the few queries that the beams of one source are, at a third of the kernel's cost."""
+        scores = torch.matmul(queries * self.scale, keys.mT)
+        if mask is not None:
+            scores = scores + mask
+        return torch.matmul(scores.softmax(-1), values)
 
     def _split(self, x: Tensor, n_heads: int) -> Tensor:
         return x.view(*x.shape[:2], n_heads, self.d_head).transpose(1, 2)

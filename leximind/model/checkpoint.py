@@ -1,6 +1,7 @@
 """Saving and loading: ``model.safetensors`` and ``config.json``; no pickle, no key too many or too few."""
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -9,6 +10,7 @@ from huggingface_hub import ModelHubMixin, snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from leximind.errors import ModelError
 from leximind.model.quantize import pack_int8, unpack
@@ -52,24 +54,67 @@ class Checkpointed(ModelHubMixin):
         Raises:
             ModelError: there is no such checkpoint, it is another architecture's, or its keys do not fit.
         """
+        model, state = cls.read_stored(path_or_repo, revision=revision)
+        model.fill(unpack(state))
+        return model
+
+    @classmethod
+    def read_stored(
+        cls, path_or_repo: str | Path, *, revision: str | None = None
+    ) -> tuple[Self, dict[str, Tensor]]:
+        """The model without memory for its weights, to be filled, and the weights as they are stored.
+
+        The weights lie in the mapped file: it stays in memory for as long as one of them is used as it is.
+
+        Raises:
+            ModelError: there is no such checkpoint, or it is another architecture's.
+        """
         folder = fetch(path_or_repo, revision)
         description = _read_description(folder)
         if description.get("architecture") != cls.__name__:
             raise ModelError(
                 f"{folder} holds a {description.get('architecture')!r}, but a {cls.__name__!r} was asked for."
             )
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             model = cls(cls.config_type.from_dict(description["config"]))
-        assert isinstance(model, nn.Module)
+        model.storage = description.get("storage", "float32")
         try:
-            state = unpack(load_file(folder / WEIGHTS))
+            return model, load_file(folder / WEIGHTS)
         except (OSError, SafetensorError) as error:
             raise ModelError(f"{folder / WEIGHTS} cannot be read: {error}.") from error
-        check_keys(model, state)
-        model.load_state_dict(state, assign=True)
-        materialise_buffers(model)
-        model.storage = description.get("storage", "float32")
-        return model.eval()
+
+    def fill(self, state: dict[str, Tensor]) -> None:
+        """Take the weights of `state` as this model's own, in evaluation mode.
+
+        Raises:
+            ModelError: the keys or shapes do not fit.
+        """
+        assert isinstance(self, nn.Module)
+        check_keys(self, state)
+        self.load_state_dict(state, assign=True)
+        materialise_buffers(self)
+        self.eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Draws no first weights.
+
+    On the meta device some of these functions run in Python, and with them torch imports its compiler: a
+    second and a hundred megabytes, for numbers that are nowhere.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        given = dict(kwargs or {})
+        if getattr(func, "__module__", "") == nn.init.__name__:
+            return args[0] if args else given["tensor"]
+        out = given.get("out")
+        return func(*args, **given) if out is None else out
 
 
 def fetch(path_or_repo: str | Path, revision: str | None = None) -> Path:

@@ -19,6 +19,9 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(d_model))
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.float32 and not (x.is_cuda or torch.is_grad_enabled()):
+            scale = x.square().mean(-1, keepdim=True).add_(self.eps).rsqrt_()
+            return (x * scale).mul_(self.weight)  # the same in place
         wide = x.float()
         scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)
         return (wide * scale).to(x.dtype) * self.weight
@@ -72,9 +75,10 @@ def join_linears(parts: Sequence[nn.Linear]) -> nn.Linear:
     has_bias = parts[0].bias is not None
     d_out = sum(part.out_features for part in parts)
     joined = nn.Linear(parts[0].in_features, d_out, bias=has_bias, device="meta")
-    joined.weight = nn.Parameter(torch.cat([part.weight.detach() for part in parts]), requires_grad=False)
-    if has_bias:
-        joined.bias = nn.Parameter(torch.cat([part.bias.detach() for part in parts]), requires_grad=False)
+    for name in ("weight", "bias", "scale"):  # a scale belongs to weights that are as they were stored
+        if isinstance(getattr(parts[0], name, None), Tensor):
+            rows = torch.cat([getattr(part, name).detach() for part in parts])
+            setattr(joined, name, nn.Parameter(rows, requires_grad=False))
     return joined
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from leximind.model.attention import KVCache
+from leximind.model.cache import KVCache
 from leximind.model.checkpoint import Checkpointed
 from leximind.model.config import LMConfig
 from leximind.model.seq2seq import initialise

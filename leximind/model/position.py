@@ -99,7 +99,8 @@ class PositionEmbedding(nn.Module):
         self.n_positions, self.d_model = config.n_positions, config.d_model
         self.learned = config.position == "learned"
         if self.learned:
-            self.table = nn.Parameter(torch.randn(config.n_positions, config.d_model) * 0.02)
+            self.table = nn.Parameter(torch.empty(config.n_positions, config.d_model))
+            nn.init.normal_(self.table, std=0.02)
         else:
             self.reset_constants()
 
@@ -109,9 +110,9 @@ class PositionEmbedding(nn.Module):
             self.register_buffer("table", table, persistent=False)
 
     def forward(self, positions: Tensor) -> Tensor:
-        """Positions (T,) to (T, D). Raises InputError beyond `n_positions`."""
-        if positions.numel() and int(positions[-1]) >= self.n_positions:
-            n_tokens = int(positions[-1]) + 1
+        """Positions, any shape, to vectors (..., D). Raises InputError beyond `n_positions`."""
+        if positions.numel() and int(positions.max()) >= self.n_positions:
+            n_tokens = int(positions.max()) + 1
             raise InputError(
                 f"The input has {n_tokens} tokens, but this model reads {self.n_positions} at once.",
                 hint="Split the text into passages first.",

@@ -7,12 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from leximind.model.attention import KVCache, padding_mask
+from leximind.model.attention import padding_mask
+from leximind.model.cache import KVCache, Pair, put
 from leximind.model.config import Seq2SeqConfig
 from leximind.model.stack import Stack
 
 # Keeps the logarithm of a probability that rounds to nothing finite.
 SMALLEST = 1e-9
+# Numbers in the states that a CPU works on at once: what larger batches save in calls they lose in caches.
+AT_ONCE = 400_000
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,27 @@ class Memory:
     token_ids: Tensor
     copy_keys: Tensor | None = None
 
+    @classmethod
+    def join(cls, parts: Sequence["Memory"]) -> "Memory":
+        """Memories that nothing was computed from yet as one, padded to the longest."""
+        first, *others = parts
+        for part in others:
+            places = torch.arange(part.mask.size(0)) + first.mask.size(0)
+            first = first.put(part, places)
+        return first
+
     def select(self, rows: Tensor) -> "Memory":
         """The batch rows `rows` (B',), in that order."""
-        keys = None if self.copy_keys is None else self.copy_keys[rows]
-        return replace(
-            self,
-            states=self.states[rows],
-            mask=self.mask[rows],
-            token_ids=self.token_ids[rows],
-            copy_keys=keys,
-        )
+        return Memory(*(None if part is None else part[rows] for part in self._parts()))  # type: ignore[arg-type]
+
+    def put(self, other: "Memory", places: Tensor) -> "Memory":
+        """With the rows of another one at `places`; see `leximind.model.cache.put`."""
+        pairs = zip(self._parts(), other._parts(), strict=True)
+        parts = [None if old is None or new is None else put(old, new, places, dim=1) for old, new in pairs]
+        return Memory(*parts)  # type: ignore[arg-type]
+
+    def _parts(self) -> tuple[Tensor | None, ...]:
+        return self.states, self.mask, self.token_ids, self.copy_keys
 
 
 class CopyHead(nn.Module):
@@ -54,7 +68,7 @@ class CopyHead(nn.Module):
         attention, generate = self.attend(hidden, memory)
         source = memory.token_ids[:, None, :].expand_as(attention)
         mixed = generate * logits.float().softmax(-1)
-        mixed = mixed.scatter_add(-1, source, (1 - generate) * attention)
+        mixed = mixed.scatter_add_(-1, source, (1 - generate) * attention)
         return mixed.clamp(min=SMALLEST).log()
 
     def target_log_probability(
@@ -105,8 +119,12 @@ class Seq2Seq(nn.Module):
         """Token ids (B, S) to what the decoder, or with a branch's `blocks` a head, reads."""
         if attention_mask is None:
             attention_mask = torch.ones_like(token_ids)
-        states = self.encoder(self.embedding(token_ids), attention_mask, blocks=blocks)
-        return Memory(states, attention_mask, token_ids)
+        n_rows = len(token_ids)
+        if not (token_ids.is_cuda or torch.is_grad_enabled()):
+            n_rows = max(1, AT_ONCE // (token_ids.size(1) * self.config.encoder.d_model))
+        parts = zip(torch.split(token_ids, n_rows), torch.split(attention_mask, n_rows), strict=True)
+        states = [self.encoder(self.embedding(ids), mask, blocks=blocks) for ids, mask in parts]
+        return Memory(states[0] if len(states) == 1 else torch.cat(states), attention_mask, token_ids)
 
     def prepare(self, memory: Memory) -> Memory:
         """Compute once what every decoding step needs from the memory."""
@@ -114,13 +132,35 @@ class Seq2Seq(nn.Module):
             return memory
         return replace(memory, copy_keys=self.copy_head.key(memory.states))
 
-    def decode(self, decoder_ids: Tensor, memory: Memory, cache: KVCache | None = None) -> Tensor:
+    def read(self, memory: Memory) -> list[Pair]:
+        """The keys and values (B, Hkv, S, d_head) that every block of the decoder has of a memory."""
+        return [block.cross_attention.read(memory.states) for block in self.decoder.blocks]  # type: ignore[union-attr,operator]
+
+    def decode(
+        self,
+        decoder_ids: Tensor,
+        memory: Memory,
+        cache: KVCache | None = None,
+        *,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> Tensor:
         """Decoder inputs (B, T) to scores (B, T, V): logits, or log-probabilities with a copy head.
 
-        With a cache, `decoder_ids` holds only the positions not seen yet.
+        Args:
+            memory: a row for each of the inputs, or (B / n) rows that n inputs in turn share.
+            cache: with one, `decoder_ids` holds only the positions not seen yet.
+            mask: (B, Tk) of ones where a row has a past, for rows that did not begin together.
+            positions: (B, T), for those too.
         """
-        hidden, logits = self._logits(decoder_ids, memory, cache)
-        return self.copy_head(hidden, logits, memory) if self.config.copy_head else logits
+        hidden, logits = self._logits(decoder_ids, memory, cache, mask, positions)
+        if not self.config.copy_head:
+            return logits
+        n_sources, shape = memory.mask.size(0), logits.shape
+        if n_sources == shape[0]:
+            return self.copy_head(hidden, logits, memory)  # type: ignore[no-any-return]
+        hidden, logits = (part.view(n_sources, -1, part.size(-1)) for part in (hidden, logits))
+        return self.copy_head(hidden, logits, memory).view(shape)  # type: ignore[no-any-return]
 
     def log_likelihood(self, decoder_ids: Tensor, targets: Tensor, memory: Memory) -> Tensor:
         """Log-probability of each target (B, T) after the decoder inputs (B, T); (B, T) in fp32."""
@@ -130,10 +170,18 @@ class Seq2Seq(nn.Module):
         loss = F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
         return -loss.view_as(targets)
 
-    def _logits(self, decoder_ids: Tensor, memory: Memory, cache: KVCache | None) -> tuple[Tensor, Tensor]:
+    def _logits(
+        self,
+        decoder_ids: Tensor,
+        memory: Memory,
+        cache: KVCache | None,
+        mask: Tensor | None = None,
+        positions: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         hidden = self.decoder(
-            self.embedding(decoder_ids), memory=memory.states, memory_mask=memory.mask, cache=cache
-        )
+            self.embedding(decoder_ids), mask, memory=memory.states, memory_mask=memory.mask, cache=cache,
+            positions=positions,
+        )  # fmt: skip
         head = self.lm_head
         logits = F.linear(hidden, self.embedding.weight) if head is None else head(hidden)
         return hidden, logits + self.lm_bias if self.config.lm_head_bias else logits

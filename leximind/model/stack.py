@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from leximind.errors import ModelError
-from leximind.model.attention import ROOM, Attention, KVCache, LayerCache, causal_mask, padding_mask
+from leximind.model.attention import Attention, causal_mask, padding_mask
+from leximind.model.cache import ROOM, KVCache, LayerCache
 from leximind.model.config import StackConfig
 from leximind.model.layers import FeedForward, make_norm
 from leximind.model.position import ALiBi, PositionEmbedding, T5RelativeBias, rotary_angles
@@ -45,9 +46,12 @@ class Block(nn.Module):
 
         x = residual(x, self.self_norm, self.self_attention, mask=mask, angles=angles, cache=cache)
         if memory is not None:
+            shape = x.shape
+            if shape[0] != memory.size(0):  # rows in turn that read one source are more queries of it
+                x = x.view(memory.size(0), -1, shape[2])
             x = residual(
                 x, self.cross_norm, self.cross_attention, memory=memory, mask=memory_mask, cache=cache
-            )  # fmt: skip
+            ).view(shape)
         return residual(x, self.feed_norm, self.feed_forward)
 
 
@@ -77,15 +81,18 @@ class Stack(nn.Module):
         memory: Tensor | None = None,
         memory_mask: Tensor | None = None,
         cache: KVCache | None = None,
+        positions: Tensor | None = None,
         blocks: Sequence[nn.Module] | None = None,
     ) -> Tensor:
         """Embeddings (B, T, D) to hidden states (B, T, D).
 
         Args:
             attention_mask: (B, Tk) of ones where there is a token; with a cache it covers the past too.
-            memory: the encoder's output (B, Ts, D), for a stack with cross-attention.
-            memory_mask: (B, Ts).
+            memory: the encoder's output (B, Ts, D), for a stack with cross-attention; or (B / n, Ts, D),
+                where n rows in turn read the same.
+            memory_mask: as the memory, without D.
             cache: extended in place; `x` then holds only the new positions.
+            positions: (B, T), where they differ from row to row; distances stay those in the cache.
             blocks: run instead of the stack's own, between its positions and norms; for branches.
 
         Raises:
@@ -96,15 +103,15 @@ class Stack(nn.Module):
             raise ModelError(f"This stack {wanted}.")
         start = 0 if cache is None else cache.length
         n_queries, n_keys = x.size(1), start + x.size(1)
-        positions = torch.arange(start, n_keys, device=x.device)
-        mask = self._mask(positions, n_keys, attention_mask, x, cache)
+        places = torch.arange(start, n_keys, device=x.device)
+        mask = self._mask(places, n_keys, attention_mask, x, cache)
         if memory_mask is not None:
             memory_mask = self._memory_mask(memory_mask, x.dtype, cache)
         angles = None
         if self.config.position == "rope":
-            angles = rotary_angles(positions, self.config.d_head, self.config.rope_theta)
+            angles = rotary_angles(places, self.config.d_head, self.config.rope_theta)
         if hasattr(self, "position"):
-            x = x + self.position(positions).to(x.dtype)
+            x = x + self.position(places if positions is None else positions).to(x.dtype)
         if self.config.embedding_norm:
             x = self.embedding_norm(x)
         x = self.dropout(x)

@@ -82,10 +82,10 @@ def build_live(service: Service, script: str) -> gr.HTML:
         [text, ticket, saved],
         places,
         js=_TOLD,
-        concurrency_id=MODEL_QUEUE,
         trigger_mode="multiple",
         show_progress="minimal",
         show_progress_on=line,
+        **MODEL_QUEUE,
         **private,
     )
     asked = [analyze.click, text.submit]
