@@ -19,6 +19,7 @@ decoder's weights in eight bits at the bandwidth of memory, both measured in the
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -197,7 +198,7 @@ def main() -> int:
     parser.add_argument("--words", type=int, default=200)
     parser.add_argument("--texts", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path)
     given = parser.parse_args()
     report(compare(given), given.output)

@@ -20,6 +20,7 @@ docs/scale.md is computed from this and from ``benchmarks/build_whole.py`` by ``
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -204,7 +205,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--model", default=str(MODEL_DIR))
     parser.add_argument("--n", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--output", type=Path)
     return parser.parse_args()

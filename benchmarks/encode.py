@@ -15,6 +15,7 @@ over the texts' own tokens at the processor's peak in bf16, measured in the same
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -150,7 +151,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("table", type=Path, nargs="?")
     parser.add_argument("--n", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path)
     return parser.parse_args()
 

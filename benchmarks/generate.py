@@ -15,6 +15,7 @@ of the text once, at the bandwidth of memory; reading a text is so many operatio
 """
 
 import argparse
+import os
 import statistics
 import sys
 import tempfile
@@ -221,7 +222,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--read", type=int, default=512)
     parser.add_argument("--write", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=Path)
     return parser.parse_args()
 

@@ -75,6 +75,23 @@ def test_a_filter_far_from_the_query_still_fills_the_answer(
     assert index.search(embeddings[:2], 10, np.zeros(N, np.bool_)) == [[], []]
 
 
+def test_only_a_mask_that_cannot_change_is_remembered(
+    embeddings: NDArray[np.float32], index: VectorIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = np.arange(N) % 2 == 0
+    fixed = mask.copy()
+    fixed.flags.writeable = False
+    answers = [index.search(embeddings[:1], 10, given) for given in (mask, fixed, fixed)]
+    assert answers[0] == answers[1] == answers[2]
+    mask[:] = ~mask
+    rows = [row for row, _ in index.search(embeddings[:1], 10, mask)[0]]
+    assert len(rows) == 10 and all(row % 2 for row in rows)
+    counted: list[int] = []
+    monkeypatch.setattr(index._cells, "count", lambda given: counted.append(1))
+    assert index.search(embeddings[:1], 10, fixed) == answers[1]
+    assert not counted
+
+
 def test_a_large_index_is_saved_and_loaded(
     embeddings: NDArray[np.float32], index: VectorIndex, tmp_path: Path
 ) -> None:

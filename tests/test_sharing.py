@@ -12,7 +12,7 @@ from torch import Tensor
 from leximind.inference import encoding
 from leximind.inference.analysis import Analysis, Gist, Progress, Summary
 from leximind.inference.analyzer import LexiMind
-from leximind.inference.lines import ReadingLine, Request
+from leximind.inference.lines import SHORT, ReadingLine, Request
 from tests.models import tiny_analyzer, tiny_model, tokenizer
 
 torch.set_num_threads(1)
@@ -235,6 +235,33 @@ def test_a_book_does_not_keep_a_short_text_waiting(
     assert isinstance(list(stages)[-1], Summary)
 
 
+def test_a_few_words_do_not_wait_for_what_is_being_written(
+    analyzer: LexiMind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode, decode, done = analyzer.model.encode, analyzer.model.backbone.decode, []
+    query = threading.Thread(target=lambda: analyzer.embed(["A cat."]), daemon=True)
+
+    def read(*given: Any) -> Any:
+        done.append("read")
+        return encode(*given)
+
+    def write(*given: Any, **options: Any) -> Any:
+        done.append("write")
+        if done.count("write") == 1:
+            query.start()
+            while len(analyzer.sharing._waiters) < 2:
+                query.join(0.005)
+        return decode(*given, **options)
+
+    monkeypatch.setattr(analyzer.model, "encode", read)
+    monkeypatch.setattr(analyzer.model.backbone, "decode", write)
+    analyzer.summarize([STORY])
+    query.join(10)
+    first = done.index("write")
+    assert not query.is_alive()
+    assert done[first : first + 3] == ["write", "read", "write"]
+
+
 def test_with_a_reference_it_is_the_same_model_for_all() -> None:
     plain = tiny_analyzer()
     assert plain.with_reference(np.zeros(28), np.ones(28)).sharing is plain.sharing
@@ -256,6 +283,17 @@ def test_requests_take_turns_and_others_fill_up() -> None:
     while line.has_work:
         batches.append([(own, len(numbers)) for own, numbers in line.next_batch(400)])
     assert batches == [[(book, 4)], [(short, 1), (book, 3)], [(unit, 2)], [(book, 2)]]
+
+
+def test_a_few_words_come_before_what_came_earlier() -> None:
+    line, long, few = ReadingLine(), request(*[100] * 4), request(SHORT, task="emotion")
+    line.add(long)
+    assert not line.is_pressing
+    line.add(few)
+    assert line.is_pressing
+    assert line.next_batch(200) == [(few, [0])]
+    assert not line.is_pressing
+    assert line.next_batch(200) == [(long, [0, 1])]
 
 
 def test_nothing_is_padded_much_for_the_sake_of_company() -> None:

@@ -4,12 +4,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Final
 
 from torch import Tensor
 
 Take = Callable[[list[int], Tensor, Tensor, Tensor], None]
 """Gets some of a request's rows by number, their states (B, T, D), mask and token ids (B, T)."""
 
+# A request of so few tokens, such as what somebody searches for, does not wait for its turn.
+SHORT: Final = 64
 # The share of a batch that padding may take up where rows of another request are added to it.
 MAX_PADDING = 0.2
 
@@ -21,7 +24,7 @@ class Request:
     Attributes:
         take: what becomes of the states; called with each part of a batch that holds some of these rows.
         waiting: the numbers of the rows that are in no batch yet, shortest first.
-        n_read: rows that were taken. turn: when it was last served.
+        n_tokens: of all rows. n_read: rows that were taken. turn: when it was last served.
         error: why it cannot be finished.
     """
 
@@ -29,12 +32,14 @@ class Request:
     take: Take
     task: str = ""
     waiting: deque[int] = field(init=False)
+    n_tokens: int = field(init=False)
     n_read: int = 0
     turn: int = -1
     error: BaseException | None = None
 
     def __post_init__(self) -> None:
         self.waiting = deque(sorted(range(len(self.rows)), key=lambda i: len(self.rows[i])))
+        self.n_tokens = sum(map(len, self.rows))
 
 
 Batch = list[tuple[Request, list[int]]]
@@ -43,7 +48,7 @@ Batch = list[tuple[Request, list[int]]]
 class ReadingLine:
     """Requests take turns: the one that waited longest fills a batch, and others add what fits without waste.
 
-    So a book does not keep a short text waiting, and short texts share a batch.
+    So a book does not keep a short text waiting, and short texts share a batch. A few words come first.
     """
 
     def __init__(self) -> None:
@@ -53,6 +58,11 @@ class ReadingLine:
     @property
     def has_work(self) -> bool:
         return bool(self._requests)
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether somebody waits for something short."""
+        return any(request.n_tokens <= SHORT for request in self._requests)
 
     def add(self, request: Request) -> None:
         if request.waiting:
@@ -73,7 +83,7 @@ class ReadingLine:
     def next_batch(self, n_tokens: int) -> Batch:
         """The rows of one task to be encoded next: at most `n_tokens` with padding, but at least one."""
         turn = next(self._turns)
-        first, *others = sorted(self._requests, key=lambda request: request.turn)
+        first, *others = sorted(self._requests, key=lambda request: (request.n_tokens > SHORT, request.turn))
         taken = [first.waiting.popleft()]
         longest = n_real = len(first.rows[taken[0]])
         while first.waiting and (len(taken) + 1) * len(first.rows[first.waiting[0]]) <= n_tokens:

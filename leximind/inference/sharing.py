@@ -152,11 +152,11 @@ class Sharing:
             for source in self._going:
                 self._writing.remove(source)
             self._coming, self._going = [], []
-            writes = self._writing.has_work
+            writes = self._writing.has_work and not self._reading.is_pressing
             if self._reading.has_work and not (writes and self._n_steps < STEPS_A_BATCH):
                 batch, self._n_steps = self._reading.next_batch(encoding.BATCH_TOKENS), 0
             else:
-                assert writes, "a thread waits for work that is not in line"
+                assert self._writing.has_work, "a thread waits for work that is not in line"
                 batch, self._n_steps = [], self._n_steps + 1
         if batch:
             self._read(batch)
