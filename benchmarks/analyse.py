@@ -19,7 +19,6 @@ decoder's weights in eight bits at the bandwidth of memory, both measured in the
 """
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from typing import Any
 import numpy as np
 import torch
 from bounds import count_encoder, count_memory, count_step_weights
-from contest import Contest, measure_bandwidth, measure_peak, report
+from contest import Contest, add_options, measure_bandwidth, measure_peak, report
 from live import make_texts
 from plain import Plain
 
@@ -197,9 +196,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Benchmark the analysis of one text.")
     parser.add_argument("--words", type=int, default=200)
     parser.add_argument("--texts", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path)
+    add_options(parser)
     given = parser.parse_args()
     report(compare(given), given.output)
     return 0

@@ -20,7 +20,6 @@ docs/scale.md is computed from this and from ``benchmarks/build_whole.py`` by ``
 """
 
 import argparse
-import os
 import statistics
 import sys
 import time
@@ -33,7 +32,7 @@ import numpy as np
 import plain
 import torch
 from bounds import count_encoder
-from contest import measure_peak, report
+from contest import add_options, measure_peak, report
 from papers import Papers
 from torch import Tensor
 
@@ -204,10 +203,8 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("table", type=Path, nargs="?")
     parser.add_argument("--model", default=str(MODEL_DIR))
     parser.add_argument("--n", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--output", type=Path)
+    add_options(parser)
     return parser.parse_args()
 
 

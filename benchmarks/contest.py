@@ -3,8 +3,10 @@
 The thread pools of one contestant do not slow another.
 """
 
+import argparse
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
@@ -75,6 +77,14 @@ def _serve(make: Make, name: str, arguments: Sequence[Any], pipe: Connection) ->
     pipe.send("")
     while True:
         pipe.send(run(*pipe.recv()))
+
+
+def add_options(parser: argparse.ArgumentParser, rounds: int = 5) -> None:
+    """What every contest can be told."""
+    parser.add_argument("--rounds", type=int, default=rounds)
+    # All cores: torch's own choice is one thread once FAISS is imported.
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--output", type=Path)
 
 
 def report(found: Mapping[str, Any], output: Path | None) -> None:

@@ -15,7 +15,6 @@ over the texts' own tokens at the processor's peak in bf16, measured in the same
 """
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from contest import Contest, measure_peak, report
+from contest import Contest, add_options, measure_peak, report
 from papers import Papers
 
 from leximind.inference.analyzer import LexiMind
@@ -150,9 +149,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Benchmark embeddings.")
     parser.add_argument("table", type=Path, nargs="?")
     parser.add_argument("--n", type=int, default=5000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path)
+    add_options(parser, rounds=3)
     return parser.parse_args()
 
 

@@ -15,7 +15,6 @@ of the text once, at the bandwidth of memory; reading a text is so many operatio
 """
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from typing import Any
 
 import torch
 import transformers
-from contest import Contest, measure_bandwidth, measure_peak, report
+from contest import Contest, add_options, measure_bandwidth, measure_peak, report
 
 from leximind.inference.generate import GenerationConfig, Seq2SeqStepper, generate
 from leximind.model.precision import optimise
@@ -221,9 +220,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 16])
     parser.add_argument("--read", type=int, default=512)
     parser.add_argument("--write", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--output", type=Path)
+    add_options(parser)
     return parser.parse_args()
 
 

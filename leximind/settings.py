@@ -30,7 +30,7 @@ class Settings:
         host: address to listen on.
         port: port to listen on.
         threads: torch threads for one request; 0 leaves torch's own choice. With one, a visitor's text takes
-            a sixth longer and the clicks of all others a third less (benchmarks/live.py, app.py).
+            a tenth longer (benchmarks/analyse.py), the clicks of all others a third less (app.py, in fp32).
         precision: what the model multiplies in; None is `DEFAULT_PRECISION`, or fp32 where the processor
             has no such products.
         mcp: whether language models may use the endpoints as tools (Model Context Protocol).
